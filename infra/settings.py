@@ -1,0 +1,162 @@
+"""Settings, read once from the environment (then `.env`), in small classes. `.env.example` is generated from them."""
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+
+class AppSettings(_Settings):
+    """What the process is."""
+
+    environment: Environment = Field(default=Environment.DEVELOPMENT, description="development or production")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Lowest level that is logged"
+    )
+    log_format: Literal["auto", "simple", "structured", "json"] = Field(
+        default="auto", description="auto: structured in development, json in production"
+    )
+
+
+class PostgresSettings(_Settings):
+    """Where graphs, users and the projections of executions live."""
+
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://postgres@127.0.0.1:5432/perdure"),
+        description="postgresql://user:password@host:port/db",
+    )
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections per process")
+
+    @cached_property
+    def async_url(self) -> str:
+        """The URL for SQLAlchemy's asyncpg driver."""
+        url = self.database_url.get_secret_value()
+        for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+            if url.startswith(prefix):
+                return "postgresql+asyncpg://" + url.removeprefix(prefix)
+        raise ValueError("DATABASE_URL must begin with postgresql://")
+
+
+class RedisSettings(_Settings):
+    """Where live events go."""
+
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"), description="redis://:password@host:port/db"
+    )
+    event_stream_max_length: int = Field(default=10_000, ge=100, description="Events kept per execution")
+    event_stream_ttl_seconds: int = Field(
+        default=86_400, ge=60, description="How long the events of an execution are kept"
+    )
+
+
+class TemporalSettings(_Settings):
+    """Where workflows run."""
+
+    temporal_address: str = Field(default="127.0.0.1:7233", description="host:port of the Temporal frontend")
+    temporal_namespace: str = Field(default="default", description="Temporal namespace")
+    temporal_task_queue: str = Field(default="perdure", description="Task queue of workflows and ordinary blocks")
+    temporal_api_key: SecretStr | None = Field(default=None, description="API key, for Temporal Cloud")
+    temporal_tls: bool = Field(default=False, description="Connect with TLS")
+    temporal_ui_url: str | None = Field(
+        default=None, description="Address of the Temporal Web UI, to link to executions"
+    )
+
+
+class WorkerSettings(_Settings):
+    """How much one worker does at a time."""
+
+    worker_max_concurrent_activities: int = Field(default=500, ge=1, description="Blocks running at a time")
+    worker_max_cached_workflows: int = Field(default=1000, ge=0, description="Executions kept in memory")
+    worker_max_eager_activities: int = Field(
+        default=10,
+        ge=0,
+        description="Blocks started eagerly per workflow task; 100 only while there is a single worker",
+    )
+    worker_graceful_shutdown_seconds: float = Field(
+        default=30.0, ge=0, description="Time for running blocks to end on SIGTERM"
+    )
+
+
+class BlobSettings(_Settings):
+    """Where large values are kept, encrypted."""
+
+    blob_store_url: str = Field(
+        default="file:.perdure/blobs", description="file:FOLDER (shared by all processes) or s3://bucket/prefix"
+    )
+
+
+class EncryptionSettings(_Settings):
+    """Keys for payloads in Temporal histories and for large values."""
+
+    encryption_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="id:base64 of 32 bytes, comma separated; the first encrypts, all decrypt (see `perdure keygen`)",
+    )
+
+
+class AuthSettings(_Settings):
+    """Who may call the gateway."""
+
+    jwt_verify_key: SecretStr = Field(default=SecretStr(""), description="Key that verifies bearer tokens (HS256)")
+    jwt_algorithm: Literal["HS256"] = Field(default="HS256", description="Algorithm of bearer tokens")
+    jwt_audience: str = Field(default="authenticated", description="Required aud claim")
+
+
+class GatewaySettings(_Settings):
+    """How the gateway listens and what it accepts."""
+
+    gateway_host: str = Field(default="127.0.0.1", description="Address to listen on")
+    gateway_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on")
+    max_request_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, description="Largest request body")
+    cors_origins: str = Field(default="", description="Allowed browser origins, comma separated, exact")
+
+
+class LanguageModelSettings(_Settings):
+    """The default OpenAI-compatible endpoint of the LLM blocks."""
+
+    openai_api_key: SecretStr | None = Field(default=None, description="Without it LLM nodes fail with a clear error")
+    openai_base_url: str = Field(default="https://api.openai.com/v1", description="Any OpenAI-compatible endpoint")
+    openai_default_model: str = Field(default="gpt-4o", description="Model when a node names none")
+
+
+class Settings:
+    """All settings of a process."""
+
+    def __init__(self) -> None:
+        self.app = AppSettings()
+        self.postgres = PostgresSettings()
+        self.redis = RedisSettings()
+        self.temporal = TemporalSettings()
+        self.worker = WorkerSettings()
+        self.blobs = BlobSettings()
+        self.encryption = EncryptionSettings()
+        self.auth = AuthSettings()
+        self.gateway = GatewaySettings()
+        self.language_model = LanguageModelSettings()
+
+
+SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
+    AppSettings,
+    PostgresSettings,
+    RedisSettings,
+    TemporalSettings,
+    WorkerSettings,
+    BlobSettings,
+    EncryptionSettings,
+    AuthSettings,
+    GatewaySettings,
+    LanguageModelSettings,
+)

@@ -1,0 +1,132 @@
+"""`normalise_json`: the only door through which values enter a run, whether from a client or from a block.
+
+What passes it can be stored as JSONB, hashed, sent through Temporal and compared: NaN and infinities become null,
+NUL and lone surrogates become U+FFFD, keys are strings, nesting is bounded.
+"""
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import math
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, cast
+
+import orjson
+from pydantic import BaseModel
+
+from models.errors import InvalidRequestError
+
+JsonType = Literal["null", "boolean", "number", "string", "array", "object"]
+
+MAX_DEPTH = 100
+"""Containers inside containers a value may have."""
+
+MAX_SAFE_INTEGER = 2**63 - 1
+"""Larger integers become floats: no JSON reader we talk to keeps them exact."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class JsonTooDeepError(InvalidRequestError):
+    code = "json_too_deep"
+
+
+def normalise_json(value: object, *, max_depth: int = MAX_DEPTH) -> Any:
+    """`value` as plain JSON (None, bool, int, float, str, list, dict with string keys).
+
+    Pydantic models, dataclasses, enums, dates, UUIDs, decimals, bytes, sets, tuples and other iterables are converted;
+    any other object becomes its `str`. Idempotent.
+
+    Raises:
+        JsonTooDeepError: more than `max_depth` nested containers (also for a container that holds itself).
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else _big_integer(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if max_depth <= 0:
+        raise JsonTooDeepError(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.")
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value).items()
+        return {_key(key): normalise_json(item, max_depth=max_depth - 1) for key, item in items}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [normalise_json(item, max_depth=max_depth - 1) for item in cast("Iterable[object]", value)]
+    return _other(value, max_depth)
+
+
+def _text(value: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else str(value)
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return _text(key)
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    return _text(str(key))
+
+
+def _big_integer(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _other(value: object, max_depth: int) -> Any:
+    if isinstance(value, BaseModel):
+        return normalise_json(value.model_dump(mode="python"), max_depth=max_depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return normalise_json(dataclasses.asdict(value), max_depth=max_depth)
+    if isinstance(value, enum.Enum):
+        return normalise_json(value.value, max_depth=max_depth)
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, decimal.Decimal):
+        return normalise_json(float(value))
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _text(bytes(value).decode("utf-8", errors="replace"))
+    if isinstance(value, Iterable):
+        return [normalise_json(item, max_depth=max_depth - 1) for item in cast("Iterable[object]", value)]
+    return _text(str(value))
+
+
+def dump_json(value: object) -> bytes:
+    """Compact UTF-8 JSON of a normalised value."""
+    return orjson.dumps(value)
+
+
+def load_json(data: bytes | str) -> Any:
+    """The value of JSON text, normalised.
+
+    Raises:
+        InvalidRequestError: not JSON, or too deep.
+    """
+    try:
+        return normalise_json(orjson.loads(data))
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise InvalidRequestError(f"Not valid JSON: {error}") from error
+
+
+def json_type(value: object) -> JsonType:
+    """The JSON type name of a normalised value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"

@@ -1,0 +1,94 @@
+"""What the system needs from the outside, as protocols. Adapters live in `infra/`; tests have ten-line fakes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from models.ids import GraphExecId, NodeExecId, UserId
+
+if TYPE_CHECKING:
+    from models.events import ExecutionEvent
+    from models.values import Value
+    from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
+
+
+class BlobStore(Protocol):
+    """Encrypted bytes by key. `put` of an existing key with the same content is a no-op."""
+
+    async def put(self, key: str, data: bytes) -> None: ...
+
+    async def get(self, key: str) -> bytes:
+        """Raises NotFoundError if there is no such blob."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> None: ...
+
+
+class EventBus(Protocol):
+    """Live events of executions. Losing one loses no state: the projections are the memory."""
+
+    async def publish(self, events: Sequence["ExecutionEvent"]) -> None:
+        """Appends events, skipping those already seen (same node execution, generation, attempt, kind, seq)."""
+        ...
+
+    async def read(
+        self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
+    ) -> Sequence["ExecutionEvent"]:
+        """Events after the cursor `since` ("0" = from the start), oldest first; waits for the first one if none."""
+        ...
+
+
+class ExecutionRecorder(Protocol):
+    """The projection of executions. Each call is one transaction; every write is idempotent and monotone."""
+
+    async def open_execution(self, run: "RunIdentity", opening: "RunOpening") -> None:
+        """Ensures the row of the run: QUEUED, or RUNNING once `opening.started_at` is known."""
+        ...
+
+    async def record_nodes(
+        self, run: "RunIdentity", records: Sequence["NodeRecord"], *, opening: "RunOpening | None" = None
+    ) -> None: ...
+
+    async def list_output_values(self, run: "RunIdentity", node_ids: Sequence[str]) -> "Sequence[NodeRecord]":
+        """COMPLETED and FAILED executions of the given nodes, by route_seq."""
+        ...
+
+    async def close_execution(self, closing: "CloseExecutionInput", outputs: "Value") -> None:
+        """Writes the final state and ends node rows that are still open as TERMINATED."""
+        ...
+
+    async def claim(self, run: "RunIdentity", node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
+        """Commits the claim row of an attempt; False if an earlier attempt left one."""
+        ...
+
+
+class Credits(Protocol):
+    """Charging for blocks, keyed by (node execution, generation), so that repeating a call changes nothing."""
+
+    async def reserve(
+        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: dict[str, Any]
+    ) -> int:
+        """Credits set aside. Raises InsufficientCreditsError."""
+        ...
+
+    async def settle(self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, seconds: float) -> int:
+        """Credits finally charged."""
+        ...
+
+
+class NoCredits:
+    """Credits of an installation that does not charge."""
+
+    async def reserve(
+        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: dict[str, Any]
+    ) -> int:
+        return 0
+
+    async def settle(self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, seconds: float) -> int:
+        return 0
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The current time, in UTC."""
+        ...

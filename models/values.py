@@ -1,0 +1,118 @@
+"""How values travel through Temporal: small ones inline, large ones as a reference to the blob store."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.errors import ValueTooLargeError
+from models.ids import GraphExecId
+from models.json_values import JsonType, dump_json, json_type, load_json, normalise_json
+from models.ports import BlobStore
+
+INLINE_LIMIT_BYTES: Final = 16 * 1024
+"""A value whose JSON is longer travels as a ValueRef: a history of thousands of events must stay small."""
+
+VALUE_LIMIT_BYTES: Final = 32 * 1024 * 1024
+"""No single value may be larger."""
+
+
+class ValueRef(BaseModel):
+    """Where the JSON of a large value lies, and what it is, without loading it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    size: int
+    """Bytes of the JSON before encryption."""
+    sha256: str
+    json_type: JsonType
+
+
+class Value(BaseModel):
+    """A JSON value inline , or a reference to it . Exactly one of the two counts: `ref` if it is set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inline: Any = Field(default=None)
+    ref: ValueRef | None = Field(default=None)
+
+    @property
+    def inline_bytes(self) -> int:
+        """About how much the value adds to a Temporal command."""
+        if self.ref is not None:
+            return 200
+        inline = self.inline
+        if inline is None or isinstance(inline, bool | int | float):
+            return 24
+        if isinstance(inline, str):
+            return len(inline) * (1 if inline.isascii() else 3) + 24
+        return len(dump_json(inline)) + 16
+
+
+Values = dict[str, Value]
+
+
+def run_prefix(graph_exec_id: GraphExecId) -> str:
+    """Everything a run stores lies under this prefix and goes with the run."""
+    return f"runs/{graph_exec_id}/"
+
+
+class ValueStore:
+    """Turns JSON values into `Value`s and back, writing large ones once to the blob store.
+
+    Keys are content hashes within a run, so that storing the same value again (a retry, several sinks) is idempotent.
+    """
+
+    def __init__(self, blobs: BlobStore, *, inline_limit_bytes: int = INLINE_LIMIT_BYTES) -> None:
+        self._blobs = blobs
+        self._inline_limit_bytes = inline_limit_bytes
+
+    async def pack(self, value: object, *, graph_exec_id: GraphExecId, force_ref: bool = False) -> Value:
+        """`value` (any Python object) as a Value.
+
+        Raises:
+            ValueTooLargeError: more than VALUE_LIMIT_BYTES of JSON.
+            JsonTooDeepError: nested too deep.
+        """
+        plain = normalise_json(value)
+        if not force_ref and (plain is None or isinstance(plain, bool | int | float)):
+            return Value(inline=plain)
+        data = dump_json(plain)
+        if len(data) <= self._inline_limit_bytes and not force_ref:
+            return Value(inline=plain)
+        if len(data) > VALUE_LIMIT_BYTES:
+            raise ValueTooLargeError(
+                f"A value of {len(data)} bytes is over the limit of {VALUE_LIMIT_BYTES} bytes. Split it into parts."
+            )
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"{run_prefix(graph_exec_id)}{digest}"
+        await self._blobs.put(key, data)
+        return Value(ref=ValueRef(key=key, size=len(data), sha256=digest, json_type=json_type(plain)))
+
+    async def pack_all(
+        self, values: Mapping[str, object], *, graph_exec_id: GraphExecId, inline_budget_bytes: int
+    ) -> Values:
+        """Packs a mapping so that all inline values together stay within the budget: later ones become references."""
+        packed: Values = {}
+        for name, value in values.items():
+            item = await self.pack(value, graph_exec_id=graph_exec_id)
+            if item.ref is None and item.inline_bytes > inline_budget_bytes:
+                item = await self.pack(value, graph_exec_id=graph_exec_id, force_ref=True)
+            inline_budget_bytes -= item.inline_bytes if item.ref is None else 0
+            packed[name] = item
+        return packed
+
+    async def load(self, value: Value) -> Any:
+        """The JSON value itself."""
+        if value.ref is None:
+            return value.inline
+        return load_json(await self._blobs.get(value.ref.key))
+
+    async def load_all(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        return {name: await self.load(value) for name, value in values.items()}
+
+
+def total_inline_bytes(values: Iterable[Value]) -> int:
+    return sum(value.inline_bytes for value in values)

@@ -1,0 +1,237 @@
+"""Inputs and results of workflows and activities: frozen models, new fields only with defaults."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.execution import ExecutionStats, ExecutionStatus, FailedNode, StarvedNode, Trigger
+from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
+from models.plan import ExecutionPlan
+from models.values import Value
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunIdentity(Wire):
+    """Whose run of what it is; travels with everything that is recorded, so that a row can be made from any of it."""
+
+    graph_exec_id: GraphExecId
+    graph_id: GraphId
+    graph_version: int
+    user_id: UserId
+
+
+class RunOpening(Wire):
+    """What the row of a graph execution holds from its start."""
+
+    inputs: dict[str, Value] = Field(default_factory=dict[str, Value])
+    trigger: Trigger = "manual"
+    preset_id: str | None = None
+    parent_graph_exec_id: GraphExecId | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+
+
+# --- the workflow -----------------------------------------------------------------------------------------------
+
+
+class ExecuteGraphInput(Wire):
+    """`inputs` maps graph input name -> value; `carried` is the state of an earlier run of the same execution."""
+
+    run: RunIdentity
+    plan: ExecutionPlan
+    opening: RunOpening
+    user_timezone: str = "UTC"
+    carried: "CarriedState | None" = None
+
+
+class CarriedState(Wire):
+    """What continue-as-new hands on: the dataflow state and the counters of the run so far."""
+
+    dataflow: dict[str, Any]
+    progress: dict[str, Any]
+
+
+class ExecuteGraphResult(Wire):
+    """`outputs`: name -> values, inline or by reference (see `CloseExecutionResult`)."""
+
+    status: ExecutionStatus
+    outputs: Value = Value()
+    stats: ExecutionStats = ExecutionStats()
+    error: str | None = None
+
+
+class StopRequest(Wire):
+    """Argument of the signals `stop` and `cancel`; running blocks get `grace_seconds` to finish."""
+
+    grace_seconds: float | None = None
+    reason: str = ""
+    requested_by: str = ""
+
+
+class ExecutionProgress(Wire):
+    """Answer of the query `get_progress`."""
+
+    status: ExecutionStatus
+    ready: int
+    in_flight: int
+    completed: int
+    failed: int
+    routed: int
+    stopping: bool = False
+
+
+# --- execute_block ----------------------------------------------------------------------------------------------
+
+
+class ExecuteBlockInput(Wire):
+    """One node execution.
+
+    Attributes:
+        received: values that arrived over links, by raw sink name (dynamic pins are folded by the activity).
+        selectors: dynamic source names of outgoing links, by pin; the activity returns the selected parts.
+        max_attempts: attempts that a retryable error may use; crashes of a worker are not counted against it.
+        opening: set on the first dispatched node execution: the activity records the run as RUNNING with it.
+        step_state, step_results: a STEPPED block dispatched again after its calls ended.
+    """
+
+    run: RunIdentity
+    node_id: NodeId
+    node_exec_id: NodeExecId
+    block_id: BlockId
+    firing: int
+    generation: int = 0
+    route_seq: int = 0
+    queued_at: datetime | None = None
+    defaults: dict[str, Value] = Field(default_factory=dict[str, Value])
+    received: dict[str, Value] = Field(default_factory=dict[str, Value])
+    masks: dict[str, Value] = Field(default_factory=dict[str, Value])
+    selectors: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
+    graph_pin: str | None = None
+    max_attempts: int = 1
+    user_timezone: str = "UTC"
+    opening: RunOpening | None = None
+    step_state: Value | None = None
+    step_results: "tuple[NodeCallResult, ...]" = ()
+
+
+class BlockOutputItem(Wire):
+    """One emission: its pin, its value, and the parts selected for dynamic links, by source name."""
+
+    pin: str
+    value: Value = Field(default=Value())
+    selected: dict[str, Value] = Field(default_factory=dict[str, Value])
+
+
+class NodeCall(Wire):
+    """A STEPPED block asks for a firing of another node with these inputs."""
+
+    call_id: str
+    node_id: NodeId
+    inputs: dict[str, Value] = Field(default_factory=dict[str, Value])
+
+
+class NodeCallResult(Wire):
+    call_id: str
+    status: ExecutionStatus
+    outputs: tuple[BlockOutputItem, ...] = ()
+    error: str | None = None
+
+
+class BlockFinished(Wire):
+    """The block ran to its end. `unrecorded`: the projection could not be written; the closing activity does it."""
+
+    kind: Literal["finished"] = "finished"
+    outputs: tuple[BlockOutputItem, ...] = ()
+    seconds: float = 0.0
+    cost: int = 0
+    unrecorded: "NodeRecord | None" = None
+
+
+class Continue(Wire):
+    """The block wants these nodes fired, and to be dispatched again with their results and `state_ref`."""
+
+    kind: Literal["continue"] = "continue"
+    calls: tuple[NodeCall, ...]
+    state_ref: Value = Value()
+
+
+class ExecuteBlockResult(Wire):
+    outcome: Annotated[BlockFinished | Continue, Field(discriminator="kind")]
+
+
+class BlockFailure(Wire):
+    """Details of the ApplicationError of a failed node execution: what it had emitted stays and is routed."""
+
+    message: str
+    code: str
+    outputs: tuple[BlockOutputItem, ...] = ()
+    seconds: float = 0.0
+    cost: int = 0
+    unrecorded: "NodeRecord | None" = None
+
+
+class NodeRecord(Wire):
+    """A row of the node projection. Writing it again, or an older one after it, changes nothing."""
+
+    node_exec_id: NodeExecId
+    node_id: NodeId
+    block_id: BlockId
+    firing: int
+    generation: int = 0
+    attempt: int = 1
+    status: ExecutionStatus
+    route_seq: int = 0
+    inputs: dict[str, Value] = Field(default_factory=dict[str, Value])
+    outputs: tuple[tuple[str, Value], ...] = ()
+    error: str | None = None
+    error_code: str | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    execution_time: float | None = None
+
+
+# --- recording --------------------------------------------------------------------------------------------------
+
+
+class RecordExecutionsInput(Wire):
+    """Node executions the workflow knows about and no activity recorded (time-outs, terminated ones, native nodes)."""
+
+    run: RunIdentity
+    records: tuple[NodeRecord, ...] = ()
+
+
+class CloseExecutionInput(Wire):
+    """The end of a run.
+
+    Attributes:
+        output_nodes: graph output name -> ids of the OUTPUT nodes that declare it, in plan order.
+        terminal_nodes: nodes without outgoing links; their outputs count when there is no OUTPUT node.
+    """
+
+    run: RunIdentity
+    opening: RunOpening
+    status: ExecutionStatus
+    ended_at: datetime
+    error: str | None = None
+    error_code: str | None = None
+    stats: ExecutionStats = ExecutionStats()
+    failed_nodes: tuple[FailedNode, ...] = ()
+    starved_nodes: tuple[StarvedNode, ...] = ()
+    output_nodes: dict[NodeId, str] = Field(default_factory=dict[NodeId, str])
+    terminal_nodes: tuple[NodeId, ...] = ()
+    unrecorded: tuple[NodeRecord, ...] = ()
+
+
+class CloseExecutionResult(Wire):
+    """`outputs` as recorded: a JSON object inline if small, else by reference."""
+
+    outputs: Value = Value()
+
+
+for _model in (ExecuteGraphInput, ExecuteBlockInput, BlockFinished, BlockFailure):
+    _model.model_rebuild()
