@@ -1,15 +1,22 @@
 """What the system needs from the outside, as protocols. Adapters live in `infra/`; tests have ten-line fakes."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from models.ids import GraphExecId, NodeExecId, UserId
+from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
     from models.events import ExecutionEvent
     from models.values import Value
-    from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
+    from models.wire import (
+        CloseExecutionInput,
+        ExecuteGraphInput,
+        NodeRecord,
+        RunIdentity,
+        RunOpening,
+        StopRequest,
+    )
 
 
 class BlobStore(Protocol):
@@ -59,6 +66,34 @@ class ExecutionRecorder(Protocol):
 
     async def claim(self, run: "RunIdentity", node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
         """Commits the claim row of an attempt; False if an earlier attempt left one."""
+        ...
+
+
+class GraphRunner(Protocol):
+    """Starts and controls the workflows that execute graphs."""
+
+    async def start(self, input: "ExecuteGraphInput", *, owner_key_id: OwnerKeyId) -> bool:
+        """Starts the execution; this is the commit point of a run. False if it was started before.
+
+        Raises:
+            ServiceUnavailableError: Temporal does not answer.
+        """
+        ...
+
+    async def stop(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: "StopRequest") -> bool:
+        """Asks the execution to end; False if it has ended (or never ran)."""
+        ...
+
+    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: "StopRequest") -> bool:
+        """Requests Temporal cancellation; False if it has ended (or never ran)."""
+        ...
+
+    async def wait_closed(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, timeout: timedelta) -> bool:
+        """Waits until the workflow has closed; False if it has not within `timeout`."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises ServiceUnavailableError unless Temporal answers."""
         ...
 
 

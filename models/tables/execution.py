@@ -9,9 +9,9 @@ from sqlmodel import Field, SQLModel
 
 
 class GraphExecutionRow(SQLModel, table=True):
-    """A run. `inputs` holds wire values (name -> Value), `outputs` one wire value (an object, inline or by reference)."""
+    """A run. `inputs`: name -> wire value; `outputs`: one wire value (an object, inline or by reference)."""
 
-    __tablename__ = "graph_executions"
+    __tablename__ = "graph_executions"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         Index("ix_graph_executions_user_created", "user_id", "created_at"),
         Index("ix_graph_executions_graph_created", "graph_id", "created_at"),
@@ -40,7 +40,7 @@ class GraphExecutionRow(SQLModel, table=True):
 class NodeExecutionRow(SQLModel, table=True):
     """One firing of a node. `inputs`: pin -> wire value; `outputs`: [[pin, wire value], ...] in emission order."""
 
-    __tablename__ = "node_executions"
+    __tablename__ = "node_executions"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         Index("ix_node_executions_run_seq", "graph_exec_id", "route_seq"),
         Index("ix_node_executions_run_node", "graph_exec_id", "node_id"),
@@ -72,7 +72,7 @@ class NodeExecutionRow(SQLModel, table=True):
 class ExecutionClaimRow(SQLModel, table=True):
     """An attempt of a block with side effects has begun; no later attempt may begin them again."""
 
-    __tablename__ = "execution_claims"
+    __tablename__ = "execution_claims"  # pyright: ignore[reportAssignmentType]
 
     node_exec_id: str = Field(primary_key=True, sa_type=Text)
     generation: int = Field(primary_key=True)
@@ -84,7 +84,7 @@ class ExecutionClaimRow(SQLModel, table=True):
 class IdempotencyKeyRow(SQLModel, table=True):
     """Which execution an `Idempotency-Key` of a user started, and with which request."""
 
-    __tablename__ = "idempotency_keys"
+    __tablename__ = "idempotency_keys"  # pyright: ignore[reportAssignmentType]
 
     user_id: str = Field(primary_key=True, sa_type=Text)
     key: str = Field(primary_key=True, sa_type=Text)
