@@ -1,0 +1,94 @@
+"""What a log line carries, and what it must not."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from infra.logging import configure_logging
+from infra.settings import AppSettings
+
+API_KEY = "agpt_" + "x" * 43
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ.c2lnbmF0dXJl"
+
+
+@pytest.fixture
+def stream():
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def configure(stream: io.StringIO, log_format: str = "json") -> None:
+    settings = AppSettings.model_validate({"log_format": log_format, "log_level": "INFO"})
+    configure_logging(settings, process="test", stream=stream)
+
+
+def lines(stream: io.StringIO) -> list[dict]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_json_lines_have_context_place_and_process(stream: io.StringIO) -> None:
+    configure(stream)
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        structlog.get_logger("some.name").info("graph started", graph_id="g")
+        logging.getLogger("library").warning("slow: %d ms", 7)
+    ours, theirs = lines(stream)
+    assert ours["message"] == "graph started"
+    assert (ours["level"], ours["logger"], ours["process"]) == ("info", "some.name", "test")
+    assert (ours["request_id"], ours["graph_id"]) == ("r-1", "g")
+    assert ours["function"] == "test_json_lines_have_context_place_and_process"
+    assert ours["module"] == "test_logging"
+    assert isinstance(ours["line"], int)
+    assert ours["timestamp"].endswith("Z")
+    assert (theirs["message"], theirs["request_id"]) == ("slow: 7 ms", "r-1")
+
+
+def test_levels_below_the_configured_one_are_dropped(stream: io.StringIO) -> None:
+    configure(stream)
+    structlog.get_logger().debug("nothing")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("log_format", ["json", "simple", "structured"])
+def test_no_secret_is_printed(stream: io.StringIO, log_format: str) -> None:
+    configure(stream, log_format)
+    logger = structlog.get_logger()
+    logger.info(f"called with {API_KEY}", token="t-secret", headers={"Authorization": f"Bearer {TOKEN}"})
+    logger.info("connecting", url="postgresql://me:hunter2@127.0.0.1/db", key=SecretStr("hunter2"))
+    logging.getLogger("library").warning("sent %s", f"bearer {TOKEN}")
+    try:
+        raise ValueError(f"bad key {API_KEY}")
+    except ValueError:
+        logger.exception("failed")
+    text = stream.getvalue()
+    for secret in (API_KEY, "t-secret", TOKEN, "hunter2"):
+        assert secret not in text
+    assert "ValueError" in text
+
+
+def test_temporal_exceptions_keep_only_their_type_and_code(stream: io.StringIO) -> None:
+    class CodedError(Exception):
+        code = "block_failed"
+
+    configure(stream)
+    try:
+        raise CodedError("text of a user")
+    except CodedError as error:
+        logging.getLogger("temporalio.activity").warning("Failed: %s", error, exc_info=True)
+    assert "text of a user" not in stream.getvalue()
+    assert lines(stream)[0]["message"] == "Failed: CodedError: block_failed (CodedError: block_failed)"
+
+
+def test_a_value_json_cannot_hold_is_still_logged(stream: io.StringIO) -> None:
+    configure(stream)
+    structlog.get_logger().info("odd", text="\ud800", number=2**70, thing=object)
+    assert lines(stream)[0]["number"] == 2**70
