@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -88,6 +89,9 @@ class WorkerSettings(_Settings):
     worker_graceful_shutdown_seconds: float = Field(
         default=30.0, ge=0, description="Time for running blocks to end on SIGTERM"
     )
+    worker_ready_file: Path | None = Field(
+        default=None, description="File the worker touches once it polls for work, for health checks"
+    )
 
 
 class BlobSettings(_Settings):
@@ -104,6 +108,14 @@ class EncryptionSettings(_Settings):
     encryption_keys: SecretStr = Field(
         default=SecretStr(""),
         description="id:base64 of 32 bytes, comma separated; the first encrypts, all decrypt (see `perdure keygen`)",
+    )
+
+
+class CodecSettings(_Settings):
+    """How the Temporal Web UI gets payloads decoded."""
+
+    codec_token: SecretStr | None = Field(
+        default=None, description="The gateway decodes payloads at /codec/<token>; without a token it does not"
     )
 
 
@@ -143,6 +155,7 @@ class Settings:
         self.worker = WorkerSettings()
         self.blobs = BlobSettings()
         self.encryption = EncryptionSettings()
+        self.codec = CodecSettings()
         self.auth = AuthSettings()
         self.gateway = GatewaySettings()
         self.language_model = LanguageModelSettings()
@@ -156,6 +169,7 @@ SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
     WorkerSettings,
     BlobSettings,
     EncryptionSettings,
+    CodecSettings,
     AuthSettings,
     GatewaySettings,
     LanguageModelSettings,
