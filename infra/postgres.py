@@ -1,0 +1,93 @@
+"""The database of a process: engine, transactions, and what an unreachable server becomes."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import orjson
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from infra.settings import PostgresSettings
+from models.errors import ServiceUnavailableError
+
+_CONNECT_SECONDS = 5
+_STATEMENT_SECONDS = 30
+_POOL_SECONDS = 5
+_UNAVAILABLE_STATES = ("08", "53", "57P")
+"""SQLSTATE classes: connection exceptions, insufficient resources, operator intervention (shutdown, starting up)."""
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+class Database:
+    """A pool of connections. Nothing connects before the first transaction, and a lost server is met again by itself.
+
+    Args:
+        application_name: what the server shows for our connections.
+    """
+
+    def __init__(self, settings: PostgresSettings, *, application_name: str) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            settings.async_url,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            json_serializer=_dump,
+            json_deserializer=orjson.loads,
+            connect_args={
+                "timeout": _CONNECT_SECONDS,
+                "command_timeout": _STATEMENT_SECONDS,
+                "server_settings": {"application_name": application_name},
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[AsyncSession]:
+        """A session that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            ServiceUnavailableError: Postgres does not answer, or has no connection free.
+        """
+        try:
+            async with self._sessions() as session, session.begin():
+                yield session
+        except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_unavailable(error):
+                raise
+            raise ServiceUnavailableError(
+                f"Postgres does not answer ({type(error).__name__}). Is it running, and is DATABASE_URL right?",
+                user_message="The database does not answer. Please try again shortly.",
+                details={"service": "postgres"},
+            ) from error
+
+    async def ping(self) -> None:
+        """Raises ServiceUnavailableError unless Postgres answers."""
+        async with self.transaction() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether an error of the driver says that the server is away, rather than that a statement is wrong."""
+    if isinstance(error, OSError | PoolTimeoutError | asyncpg.InterfaceError):
+        return True
+    if isinstance(error, asyncpg.PostgresError):
+        return str(getattr(error, "sqlstate", None) or "").startswith(_UNAVAILABLE_STATES)
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        if state:
+            return state.startswith(_UNAVAILABLE_STATES)
+        return isinstance(error, InterfaceError | OperationalError)
+    return False

@@ -1,0 +1,123 @@
+"""SQL for reading the projection of executions. The worker's writing side is `execution_recorder.py`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.execution import TERMINAL_STATUSES, ExecutionStatus
+from models.execution_records import GraphExecutionRecord, NodeCursor
+from models.ids import GraphExecId, GraphId, NodeId, UserId
+from models.pages import Page, PageRequest
+from models.tables.execution import GraphExecutionRow, NodeExecutionRow
+from models.wire import NodeRecord, RunIdentity, RunOpening
+
+
+class SqlExecutionStore:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def ensure_queued(self, run: RunIdentity, opening: RunOpening) -> None:
+        queued = ExecutionStatus.QUEUED
+        values: dict[str, Any] = {
+            "id": run.graph_exec_id,
+            "user_id": run.user_id,
+            "graph_id": run.graph_id,
+            "graph_version": run.graph_version,
+            "status": queued.value,
+            "status_rank": queued.rank,
+            "inputs": {name: value.model_dump(mode="json") for name, value in opening.inputs.items()},
+            "trigger": opening.trigger,
+            "preset_id": opening.preset_id,
+            "parent_graph_exec_id": opening.parent_graph_exec_id,
+            "created_at": opening.created_at,
+        }
+        await self._session.execute(
+            insert(GraphExecutionRow).values(values).on_conflict_do_nothing(index_elements=["id"])
+        )
+
+    async def find(self, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord | None:
+        statement = _present(user_id).where(col(GraphExecutionRow.id) == graph_exec_id)
+        row = (await self._session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+        return _execution(row) if row else None
+
+    async def list_of_user(
+        self, user_id: UserId, page: PageRequest, *, graph_id: GraphId | None = None
+    ) -> Page[GraphExecutionRecord]:
+        wanted = _present(user_id)
+        if graph_id is not None:
+            wanted = wanted.where(col(GraphExecutionRow.graph_id) == graph_id)
+        rows = await self._session.scalars(
+            wanted.order_by(col(GraphExecutionRow.created_at).desc(), col(GraphExecutionRow.id).desc())
+            .offset(page.offset)
+            .limit(page.page_size)
+        )
+        items = tuple(_execution(row) for row in rows)
+        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
+        return Page(items=items, total_items=total or 0)
+
+    async def list_open(self, user_id: UserId, graph_id: GraphId) -> Sequence[GraphExecId]:
+        ids = await self._session.scalars(
+            select(col(GraphExecutionRow.id)).where(
+                col(GraphExecutionRow.user_id) == user_id,
+                col(GraphExecutionRow.graph_id) == graph_id,
+                col(GraphExecutionRow.status).not_in([status.value for status in TERMINAL_STATUSES]),
+            )
+        )
+        return [GraphExecId(graph_exec_id) for graph_exec_id in ids]
+
+    async def list_nodes(
+        self, graph_exec_id: GraphExecId, *, after: NodeCursor | None, limit: int
+    ) -> Sequence[NodeRecord]:
+        statement = _nodes(graph_exec_id).limit(limit)
+        if after is not None:
+            place = tuple_(col(NodeExecutionRow.route_seq), col(NodeExecutionRow.id))
+            statement = statement.where(place > tuple_(after.route_seq, after.node_exec_id))
+        return [_node(row) for row in await self._session.scalars(statement)]
+
+    async def list_nodes_of(self, graph_exec_id: GraphExecId, node_ids: Sequence[NodeId]) -> Sequence[NodeRecord]:
+        statement = _nodes(graph_exec_id).where(col(NodeExecutionRow.node_id).in_(node_ids))
+        return [_node(row) for row in await self._session.scalars(statement)]
+
+    async def count_nodes(self, graph_exec_id: GraphExecId) -> int:
+        statement = select(func.count()).where(col(NodeExecutionRow.graph_exec_id) == graph_exec_id)
+        return await self._session.scalar(statement) or 0
+
+    async def delete(self, user_id: UserId, graph_exec_id: GraphExecId, *, now: datetime) -> bool:
+        hidden = await self._session.scalar(
+            update(GraphExecutionRow)
+            .where(
+                col(GraphExecutionRow.id) == graph_exec_id,
+                col(GraphExecutionRow.user_id) == user_id,
+                col(GraphExecutionRow.deleted_at).is_(None),
+            )
+            .values(deleted_at=now)
+            .returning(col(GraphExecutionRow.id))
+        )
+        return hidden is not None
+
+
+def _present(user_id: UserId) -> Select[GraphExecutionRow]:
+    return select(GraphExecutionRow).where(
+        col(GraphExecutionRow.user_id) == user_id, col(GraphExecutionRow.deleted_at).is_(None)
+    )
+
+
+def _nodes(graph_exec_id: GraphExecId) -> Select[NodeExecutionRow]:
+    return (
+        select(NodeExecutionRow)
+        .where(col(NodeExecutionRow.graph_exec_id) == graph_exec_id)
+        .order_by(col(NodeExecutionRow.route_seq), col(NodeExecutionRow.id))
+    )
+
+
+def _execution(row: GraphExecutionRow) -> GraphExecutionRecord:
+    return GraphExecutionRecord.model_validate(row.model_dump())
+
+
+def _node(row: NodeExecutionRow) -> NodeRecord:
+    return NodeRecord.model_validate({**row.model_dump(), "node_exec_id": row.id})

@@ -1,0 +1,45 @@
+"""SQL for idempotency keys."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.errors import IdempotencyKeyReusedError
+from models.ids import GraphExecId, UserId
+from models.tables.execution import IdempotencyKeyRow
+
+
+class SqlIdempotencyStore:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def reserve(
+        self, user_id: UserId, key: str, *, body_sha256: str, graph_exec_id: GraphExecId, now: datetime
+    ) -> None:
+        values = {
+            "user_id": user_id,
+            "key": key,
+            "body_sha256": body_sha256,
+            "graph_exec_id": graph_exec_id,
+            "created_at": now,
+        }
+        await self._session.execute(insert(IdempotencyKeyRow).values(values).on_conflict_do_nothing())
+        bound = await self._session.scalar(
+            select(col(IdempotencyKeyRow.body_sha256)).where(
+                col(IdempotencyKeyRow.user_id) == user_id, col(IdempotencyKeyRow.key) == key
+            )
+        )
+        if bound != body_sha256:
+            raise IdempotencyKeyReusedError(
+                f"Idempotency-Key {key!r} was used before with another request. Use a new key for a new request."
+            )
+
+    async def release(self, user_id: UserId, key: str) -> None:
+        await self._session.execute(
+            delete(IdempotencyKeyRow).where(
+                col(IdempotencyKeyRow.user_id) == user_id, col(IdempotencyKeyRow.key) == key
+            )
+        )

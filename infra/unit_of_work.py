@@ -1,0 +1,35 @@
+"""One transaction with all stores on it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from infra.postgres import Database
+from infra.stores.api_keys import SqlApiKeyStore
+from infra.stores.executions import SqlExecutionStore
+from infra.stores.graphs import SqlGraphStore
+from infra.stores.idempotency_keys import SqlIdempotencyStore
+from infra.stores.users import SqlUserStore
+from models.stores import UnitOfWork
+
+
+class SqlUnitOfWork:
+    def __init__(self, session: AsyncSession) -> None:
+        self.users = SqlUserStore(session)
+        self.api_keys = SqlApiKeyStore(session)
+        self.graphs = SqlGraphStore(session)
+        self.executions = SqlExecutionStore(session)
+        self.idempotency_keys = SqlIdempotencyStore(session)
+
+
+class UnitsOfWork:
+    """Opens units of work on a database; a `UnitOfWorkFactory`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[UnitOfWork]:
+        async with self._database.transaction() as session:
+            yield SqlUnitOfWork(session)

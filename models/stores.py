@@ -1,0 +1,175 @@
+"""What the system needs from its database, as protocols: one store per noun, and the unit of work around them.
+
+Stores never commit: a unit of work does, once, when its block ends without an error.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from models.api_keys import ApiKey, ApiKeyStatus, Permission
+from models.execution_records import GraphExecutionRecord, NodeCursor
+from models.graph import Graph, GraphSummary
+from models.ids import ApiKeyId, GraphExecId, GraphId, NodeId, UserId
+from models.pages import Page, PageRequest
+from models.users import User, UserClaims
+from models.wire import NodeRecord, RunIdentity, RunOpening
+
+
+class UserStore(Protocol):
+    async def find(self, user_id: UserId) -> User | None: ...
+
+    async def ensure(self, claims: UserClaims, *, now: datetime) -> User:
+        """The user of a verified token: made on first sight; role and last login follow the token."""
+        ...
+
+    async def update(
+        self, user_id: UserId, *, now: datetime, name: str | None, email: str | None, timezone: str | None
+    ) -> User:
+        """Changes what is not None. Raises NotFoundError."""
+        ...
+
+
+class ApiKeyStore(Protocol):
+    async def find_by_hash(self, key_hash: str) -> ApiKey | None: ...
+
+    async def ensure(self, key: ApiKey) -> None:
+        """Inserts a key; one with the same hash becomes equal to it, but keeps its id."""
+        ...
+
+    async def touch(self, key_id: ApiKeyId, *, now: datetime) -> None:
+        """Sets `last_used_at`."""
+        ...
+
+    async def list_of_user(self, user_id: UserId) -> Sequence[ApiKey]:
+        """Newest first."""
+        ...
+
+    async def set_status(self, user_id: UserId, key_id: ApiKeyId, status: ApiKeyStatus, *, now: datetime) -> ApiKey:
+        """Raises NotFoundError."""
+        ...
+
+    async def set_permissions(self, user_id: UserId, key_id: ApiKeyId, permissions: frozenset[Permission]) -> ApiKey:
+        """Raises NotFoundError."""
+        ...
+
+
+class GraphStore(Protocol):
+    """Graphs of one user at a time: what belongs to others, or was deleted, is not found."""
+
+    async def add_version(self, graph: Graph) -> None:
+        """Stores a version with its nodes and links; if it is active, the others no longer are."""
+        ...
+
+    async def find(self, user_id: UserId, graph_id: GraphId, *, version: int | None = None) -> Graph | None:
+        """A version, by default the highest."""
+        ...
+
+    async def find_active(self, user_id: UserId, graph_id: GraphId) -> Graph | None: ...
+
+    async def find_any(self, user_id: UserId, graph_id: GraphId, *, version: int) -> Graph | None:
+        """A version, also of a deleted graph: what an execution ran."""
+        ...
+
+    async def list_active(self, user_id: UserId, page: PageRequest) -> Page[GraphSummary]:
+        """The active version of every graph, the latest change first."""
+        ...
+
+    async def list_versions(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[Graph]:
+        """Newest first."""
+        ...
+
+    async def lock_latest_version(self, user_id: UserId, graph_id: GraphId) -> int | None:
+        """The highest version; until the unit of work ends nobody else can add one. None if there is no graph."""
+        ...
+
+    async def activate(self, user_id: UserId, graph_id: GraphId, version: int, *, now: datetime) -> bool:
+        """Makes a version the only active one; False if there is no such version."""
+        ...
+
+    async def delete(self, user_id: UserId, graph_id: GraphId, *, now: datetime) -> int:
+        """Marks all versions as deleted; how many there were."""
+        ...
+
+
+class ExecutionStore(Protocol):
+    """The reading side of the projection of executions, for their owner; the worker writes it."""
+
+    async def ensure_queued(self, run: RunIdentity, opening: RunOpening) -> None:
+        """Makes the row of a run that was just started; a row the worker already wrote stays as it is."""
+        ...
+
+    async def find(self, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord | None:
+        """None also for deleted executions."""
+        ...
+
+    async def list_of_user(
+        self, user_id: UserId, page: PageRequest, *, graph_id: GraphId | None = None
+    ) -> Page[GraphExecutionRecord]:
+        """Newest first."""
+        ...
+
+    async def list_open(self, user_id: UserId, graph_id: GraphId) -> Sequence[GraphExecId]:
+        """Executions of a graph that have not ended, deleted ones too."""
+        ...
+
+    async def list_nodes(
+        self, graph_exec_id: GraphExecId, *, after: NodeCursor | None, limit: int
+    ) -> Sequence[NodeRecord]:
+        """Node executions by (`route_seq`, id), those after a cursor."""
+        ...
+
+    async def list_nodes_of(self, graph_exec_id: GraphExecId, node_ids: Sequence[NodeId]) -> Sequence[NodeRecord]:
+        """All executions of the given nodes, by (`route_seq`, id)."""
+        ...
+
+    async def count_nodes(self, graph_exec_id: GraphExecId) -> int: ...
+
+    async def delete(self, user_id: UserId, graph_exec_id: GraphExecId, *, now: datetime) -> bool:
+        """Hides an execution; False if there is none."""
+        ...
+
+
+class IdempotencyStore(Protocol):
+    """Which execution an `Idempotency-Key` of a user stands for."""
+
+    async def reserve(
+        self, user_id: UserId, key: str, *, body_sha256: str, graph_exec_id: GraphExecId, now: datetime
+    ) -> None:
+        """Binds a key to a request, for good.
+
+        Raises:
+            IdempotencyKeyReusedError: the key stands for another request.
+        """
+        ...
+
+    async def release(self, user_id: UserId, key: str) -> None:
+        """Forgets a key whose request was refused."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction and the stores inside it."""
+
+    @property
+    def users(self) -> UserStore: ...
+
+    @property
+    def api_keys(self) -> ApiKeyStore: ...
+
+    @property
+    def graphs(self) -> GraphStore: ...
+
+    @property
+    def executions(self) -> ExecutionStore: ...
+
+    @property
+    def idempotency_keys(self) -> IdempotencyStore: ...
+
+
+UnitOfWorkFactory = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+"""Opens a unit of work that commits when its block ends and rolls back when it raises.
+
+Raises ServiceUnavailableError if the database does not answer.
+"""
