@@ -8,7 +8,7 @@ from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
     from models.events import ExecutionEvent
-    from models.values import Value
+    from models.execution_outputs import RecordedOutputs
     from models.wire import (
         CloseExecutionInput,
         ExecuteGraphInput,
@@ -60,12 +60,16 @@ class ExecutionRecorder(Protocol):
         """COMPLETED and FAILED executions of the given nodes, by route_seq."""
         ...
 
-    async def close_execution(self, closing: "CloseExecutionInput", outputs: "Value") -> None:
+    async def close_execution(self, closing: "CloseExecutionInput", outputs: "RecordedOutputs") -> None:
         """Writes the final state and ends node rows that are still open as TERMINATED."""
         ...
 
     async def claim(self, run: "RunIdentity", node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
         """Commits the claim row of an attempt; False if an earlier attempt left one."""
+        ...
+
+    async def release_claim(self, node_exec_id: NodeExecId, generation: int) -> None:
+        """The attempt that held the claim has failed with a known outcome."""
         ...
 
 

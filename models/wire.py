@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.execution import ExecutionStats, ExecutionStatus, FailedNode, StarvedNode, Trigger
+from models.execution import ExecutionStats, ExecutionStatus, Trigger
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.plan import ExecutionPlan
 from models.values import Value
@@ -93,7 +93,8 @@ class ExecuteBlockInput(Wire):
     Attributes:
         received: values that arrived over links, by raw sink name (dynamic pins are folded by the activity).
         selectors: dynamic source names of outgoing links, by pin; the activity returns the selected parts.
-        max_attempts: attempts that a retryable error may use; crashes of a worker are not counted against it.
+        max_attempts: attempts that a retryable error may use.
+        timeout_seconds: wall clock of one attempt inside the block.
         opening: set on the first dispatched node execution: the activity records the run as RUNNING with it.
         step_state, step_results: a STEPPED block dispatched again after its calls ended.
     """
@@ -112,6 +113,7 @@ class ExecuteBlockInput(Wire):
     selectors: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
     graph_pin: str | None = None
     max_attempts: int = 1
+    timeout_seconds: float = 1800.0
     user_timezone: str = "UTC"
     opening: RunOpening | None = None
     step_state: Value | None = None
@@ -220,8 +222,6 @@ class CloseExecutionInput(Wire):
     error: str | None = None
     error_code: str | None = None
     stats: ExecutionStats = ExecutionStats()
-    failed_nodes: tuple[FailedNode, ...] = ()
-    starved_nodes: tuple[StarvedNode, ...] = ()
     output_nodes: dict[NodeId, str] = Field(default_factory=dict[NodeId, str])
     terminal_nodes: tuple[NodeId, ...] = ()
     unrecorded: tuple[NodeRecord, ...] = ()

@@ -1,0 +1,252 @@
+"""The one activity every block runs in: reserve, run, record, settle."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from temporalio import activity
+
+from activities.block_run import BlockRun
+from activities.blocks.registry import BlockRegistry
+from activities.heartbeat import heartbeats
+from activities.recording import Recording
+from models.blocks import Block, BlockContext
+from models.errors import AppError, BlockDisabledError, BlockError, OutcomeUnknownError
+from models.execution import ExecutionStatus
+from models.ports import Clock, Credits, ExecutionRecorder
+from models.values import ValueStore
+from models.wire import BlockFailure, BlockFinished, ExecuteBlockInput, ExecuteBlockResult, NodeRecord
+
+ANNOUNCE_AFTER_SECONDS: Final = 0.25
+"""A block still running then is recorded as RUNNING; shorter ones cost one write instead of two."""
+
+MAX_MESSAGE_CHARACTERS: Final = 8_000
+
+_log = structlog.get_logger(__name__)
+
+
+class NodeExecutionFailedError(AppError):
+    """A failed attempt, with what the workflow needs to route it. `retry`: Temporal should try once more."""
+
+    code = "block_failed"
+
+    def __init__(self, failure: BlockFailure, *, retry: bool) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retry = retry
+
+
+class BlockActivities:
+    """Runs blocks. Effects are keyed by (node execution, generation), so that another attempt repeats none of them.
+
+    `services` are the ports that blocks find in `BlockContext.services`.
+    """
+
+    def __init__(
+        self,
+        *,
+        blocks: BlockRegistry,
+        values: ValueStore,
+        recorder: ExecutionRecorder,
+        recording: Recording,
+        credits: Credits,
+        clock: Clock,
+        services: Mapping[str, Any],
+    ) -> None:
+        self.blocks = blocks
+        self.values = values
+        self.recorder = recorder
+        self.recording = recording
+        self.credits = credits
+        self.clock = clock
+        self.services = services
+
+    @activity.defn(name="execute_block")
+    async def execute_block(self, task: ExecuteBlockInput) -> ExecuteBlockResult:
+        """One attempt of one node execution.
+
+        Raises:
+            NodeExecutionFailedError: the attempt failed.
+        """
+        structlog.contextvars.bind_contextvars(
+            user_id=task.run.user_id, graph_exec_id=task.run.graph_exec_id, node_exec_id=task.node_exec_id
+        )
+        async with heartbeats():
+            return await _Attempt(self, task).execute()
+
+
+class _Attempt:
+    """One attempt: the block's run between reservation and record."""
+
+    def __init__(self, deps: BlockActivities, task: ExecuteBlockInput) -> None:
+        self._deps = deps
+        self._task = task
+        self._number = activity.info().attempt
+        self._started_at = deps.clock.now()
+        self._timer_start = time.perf_counter()
+        self._block_run: BlockRun | None = None
+        self._cost = 0
+        self._ended = asyncio.Event()
+
+    async def execute(self) -> ExecuteBlockResult:
+        announcing = asyncio.create_task(self._announce_when_long())
+        try:
+            try:
+                await self._run_block()
+            finally:
+                self._ended.set()
+                await announcing
+        except asyncio.CancelledError:
+            await self._record_if_cancelled()
+            raise
+        except Exception as error:
+            raise await self._failed(error) from error
+        return ExecuteBlockResult(outcome=await self._finished())
+
+    async def _run_block(self) -> None:
+        task = self._task
+        block = self._find_block()
+        run = self._block_run = BlockRun(block, task, self._deps.values)
+        input = await run.prepare()
+        self._cost = await self._deps.credits.reserve(
+            task.run.user_id,
+            task.node_exec_id,
+            task.generation,
+            block_id=task.block_id,
+            inputs=input.model_dump(mode="python"),
+        )
+        if block.needs_claim():
+            await self._claim()
+        try:
+            async with asyncio.timeout(task.timeout_seconds):
+                await run.run(input, self._context())
+        except TimeoutError as error:
+            if self._seconds() < task.timeout_seconds:
+                raise
+            raise BlockError(
+                f"Node execution exceeded its wall-clock cap of {task.timeout_seconds:g} s. "
+                "Raise `timeout_seconds` in the node's metadata if it needs longer."
+            ) from error
+
+    def _find_block(self) -> type[Block[Any]]:
+        block = self._deps.blocks.get(self._task.block_id)
+        if block.disabled is not None:
+            raise BlockDisabledError(f"Block {block.name()!r} is disabled: {block.disabled}")
+        return block
+
+    async def _claim(self) -> None:
+        task = self._task
+        if not await self._deps.recorder.claim(task.run, task.node_exec_id, task.generation, self._number):
+            raise OutcomeUnknownError(
+                "An earlier attempt of this block was interrupted after it had begun. Its effect may have happened, "
+                "so it is not repeated. Check the third party, then retry the node if needed."
+            )
+
+    async def _release_claim(self) -> None:
+        """A failed attempt has a known outcome: the node's own retry policy may repeat it."""
+        if self._block_run is not None and self._block_run.block.needs_claim():
+            await self._deps.recorder.release_claim(self._task.node_exec_id, self._task.generation)
+
+    def _context(self) -> BlockContext:
+        task = self._task
+
+        async def heartbeat() -> None:
+            activity.heartbeat()
+
+        return BlockContext(
+            user_id=task.run.user_id,
+            graph_id=task.run.graph_id,
+            graph_version=task.run.graph_version,
+            graph_exec_id=task.run.graph_exec_id,
+            node_id=task.node_id,
+            node_exec_id=task.node_exec_id,
+            idempotency_key=f"{task.node_exec_id}:{task.generation}",
+            attempt=self._number,
+            user_timezone=task.user_timezone,
+            heartbeat=heartbeat,
+            services=self._deps.services,
+        )
+
+    # --- the three ends -----------------------------------------------------------------------------------------
+
+    async def _finished(self) -> BlockFinished:
+        """From here on nothing may fail the activity: the block has run and must not run again."""
+        seconds = self._seconds()
+        unrecorded = await self._record(ExecutionStatus.COMPLETED)
+        await self._settle(seconds)
+        outputs = tuple(self._block_run.outputs) if self._block_run else ()
+        return BlockFinished(kind="finished", outputs=outputs, seconds=seconds, cost=self._cost, unrecorded=unrecorded)
+
+    async def _failed(self, error: Exception) -> NodeExecutionFailedError:
+        failure = self._describe(error)
+        if self._may_retry(error):
+            _log.warning("block attempt failed, will retry", code=failure.code, attempt=self._number)
+            await self._release_claim()
+            return NodeExecutionFailedError(failure, retry=True)
+        unrecorded = await self._record(ExecutionStatus.FAILED, failure)
+        await self._settle(failure.seconds)
+        return NodeExecutionFailedError(failure.model_copy(update={"unrecorded": unrecorded}), retry=False)
+
+    async def _record_if_cancelled(self) -> None:
+        """Only a cancellation somebody asked for ends the node; on shutdown or time-out another attempt follows."""
+        details = activity.cancellation_details()
+        if details is not None and details.cancel_requested:
+            await self._record(ExecutionStatus.TERMINATED, insist=False)
+
+    def _describe(self, error: Exception) -> BlockFailure:
+        code = error.code if isinstance(error, AppError) else "block_failed"
+        message = (str(error) or type(error).__name__)[:MAX_MESSAGE_CHARACTERS]
+        outputs = tuple(self._block_run.outputs) if self._block_run else ()
+        return BlockFailure(message=message, code=code, outputs=outputs, seconds=self._seconds(), cost=self._cost)
+
+    def _may_retry(self, error: Exception) -> bool:
+        transient = error.retryable if isinstance(error, AppError) else isinstance(error, ConnectionError)
+        return transient and self._number < self._task.max_attempts
+
+    # --- records ------------------------------------------------------------------------------------------------
+
+    async def _announce_when_long(self) -> None:
+        try:
+            await asyncio.wait_for(self._ended.wait(), ANNOUNCE_AFTER_SECONDS)
+        except TimeoutError:
+            await self._record(ExecutionStatus.RUNNING, insist=False)
+
+    async def _record(
+        self, status: ExecutionStatus, failure: BlockFailure | None = None, *, insist: bool = True
+    ) -> NodeRecord | None:
+        """Writes the row of this attempt; returns it if that was not possible."""
+        task, run = self._task, self._block_run
+        record = NodeRecord(
+            node_exec_id=task.node_exec_id,
+            node_id=task.node_id,
+            block_id=task.block_id,
+            firing=task.firing,
+            generation=task.generation,
+            attempt=self._number,
+            status=status,
+            route_seq=task.route_seq,
+            inputs=run.inputs if run else task.received,
+            outputs=tuple((item.pin, item.value) for item in run.outputs) if run else (),
+            error=failure.message if failure else None,
+            error_code=failure.code if failure else None,
+            queued_at=task.queued_at,
+            started_at=self._started_at,
+            ended_at=self._deps.clock.now() if status.is_terminal else None,
+            execution_time=self._seconds() if status.is_terminal else None,
+        )
+        written = await self._deps.recording.record(task.run, record, opening=task.opening, insist=insist)
+        return None if written else record
+
+    async def _settle(self, seconds: float) -> None:
+        task = self._task
+        try:
+            self._cost = await self._deps.credits.settle(
+                task.run.user_id, task.node_exec_id, task.generation, seconds=seconds
+            )
+        except Exception as error:
+            _log.error("credits not settled", error=type(error).__name__, node_exec_id=task.node_exec_id)
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self._timer_start, 6)

@@ -1,0 +1,33 @@
+"""Keeps a running activity alive in the eyes of the server."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from temporalio import activity
+
+FIRST_AFTER_SECONDS: Final = 3.0
+"""Short activities send none."""
+
+EVERY_SECONDS: Final = 1.0
+"""Cancellation reaches a running block with the answer to a heartbeat."""
+
+
+@asynccontextmanager
+async def heartbeats() -> AsyncGenerator[None]:
+    """Heartbeats for as long as the context is open, from its third second on."""
+    task = asyncio.create_task(_beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _beat() -> None:
+    await asyncio.sleep(FIRST_AFTER_SECONDS)
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(EVERY_SECONDS)

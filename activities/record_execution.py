@@ -1,0 +1,55 @@
+"""Projections of whole executions: the closing activity, and node executions that only the workflow knows of."""
+
+import structlog
+from temporalio import activity
+
+from activities.heartbeat import heartbeats
+from activities.outputs import assemble_outputs
+from activities.recording import Recording
+from models.events import EventKind, ExecutionEvent
+from models.ports import ExecutionRecorder
+from models.values import ValueStore
+from models.wire import CloseExecutionInput, CloseExecutionResult, RecordExecutionsInput
+
+
+class RecordingActivities:
+    """Every call may be repeated: rows are upserted and never go back in status."""
+
+    def __init__(self, *, recorder: ExecutionRecorder, recording: Recording, values: ValueStore) -> None:
+        self._recorder = recorder
+        self._recording = recording
+        self._values = values
+
+    @activity.defn(name="record_executions")
+    async def record_executions(self, input: RecordExecutionsInput) -> None:
+        """Writes node executions that no `execute_block` could record."""
+        structlog.contextvars.bind_contextvars(graph_exec_id=input.run.graph_exec_id, user_id=input.run.user_id)
+        async with heartbeats():
+            await self._recorder.record_nodes(input.run, input.records)
+
+    @activity.defn(name="close_execution")
+    async def close_execution(self, closing: CloseExecutionInput) -> CloseExecutionResult:
+        """Writes the end of a run: what is still unrecorded, its outputs, status and statistics."""
+        structlog.contextvars.bind_contextvars(graph_exec_id=closing.run.graph_exec_id, user_id=closing.run.user_id)
+        async with heartbeats():
+            if closing.unrecorded:
+                await self._recorder.record_nodes(closing.run, closing.unrecorded, opening=closing.opening)
+            nodes = list(closing.output_nodes) or list(closing.terminal_nodes)
+            records = await self._recorder.list_output_values(closing.run, nodes)
+            outputs = assemble_outputs(
+                records, output_nodes=closing.output_nodes, terminal_nodes=closing.terminal_nodes
+            )
+            await self._recorder.close_execution(closing, outputs)
+            packed = await self._values.pack(
+                outputs.model_dump(mode="json", exclude_unset=True), graph_exec_id=closing.run.graph_exec_id
+            )
+        await self._recording.publish(
+            ExecutionEvent(
+                kind=EventKind.GRAPH,
+                graph_exec_id=closing.run.graph_exec_id,
+                status=closing.status,
+                at=closing.ended_at,
+                error=closing.error,
+            )
+        )
+        return CloseExecutionResult(outputs=packed)
