@@ -1,0 +1,322 @@
+"""The dataflow engine: which node executions are ready, and where their outputs go. Pure state; knows no Temporal.
+
+Semantics in short (the tests have one case per statement):
+
+- A value on a pin goes to the earliest incomplete execution of the sink that lacks that pin, else to a new one. So the
+  k-th value on one pin meets the k-th on every other.
+- An execution is ready when every linked pin has a value; a linked pin never falls back to its constant. Several links
+  into one pin are one requirement, and each value arriving there makes its own execution.
+- A static pin is not consumed: an execution lacking it takes the value of the node's latest fired execution, and when a
+  static value completes an execution, waiting ones get it too.
+- Outputs of one node are routed in the order in which its executions were fired, one output at a time, over the node's
+  links in the plan's order.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.blocks import BlockKind
+from models.execution import StarvedNode
+from models.ids import NodeId
+from models.pins import ERROR_PIN, TOOL_DELIMITER, TOOL_PIN, is_tool_pin, source_matches
+from models.plan import ExecutionPlan, ExecutorKind, PlanLink, PlanNode
+from models.values import Value, Values
+from models.wire import BlockOutputItem
+
+INPUT_VALUE_PIN = "value"
+MAX_REPORTED_NODES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A node execution that is ready. `number` counts the executions of its node in the order of their creation."""
+
+    node_id: NodeId
+    number: int
+    received: Values
+    route_seq: int
+    generation: int = 0
+
+
+@dataclass(slots=True)
+class _NodeState:
+    """What the engine remembers of one node.
+
+    Attributes:
+        created: executions created so far; the next one gets this number.
+        fired: executions that became ready.
+        waiting: incomplete executions by number, oldest first: raw sink name -> value.
+        cursors: per pin, a number below which no incomplete execution lacks that pin (executions only gain pins).
+        latest_static: per static pin, its value in the latest fired execution.
+        slots: fired executions whose outputs are not routed yet, in firing order; None while running.
+    """
+
+    created: int = 0
+    fired: int = 0
+    waiting: dict[int, Values] = field(default_factory=dict[int, Values])
+    cursors: dict[str, int] = field(default_factory=dict[str, int])
+    latest_static: Values = field(default_factory=dict[str, Value])
+    slots: dict[int, tuple[BlockOutputItem, ...] | None] = field(
+        default_factory=dict[int, tuple[BlockOutputItem, ...] | None]
+    )
+
+
+class _Node:
+    """A plan node with what routing needs precomputed, and its state."""
+
+    __slots__ = ("_links_by_pin", "awaited", "plan", "skipped", "state", "static_pins")
+
+    def __init__(self, plan: PlanNode, *, skipped: bool) -> None:
+        self.plan = plan
+        self.skipped = skipped
+        self.awaited = tuple(pin for pin in plan.linked_pins if pin not in plan.masks)
+        self.static_pins = plan.static_pins
+        self.state = _NodeState()
+        self._links_by_pin: dict[str, tuple[PlanLink, ...]] = {}
+
+    def links_from(self, pin: str) -> tuple[PlanLink, ...]:
+        links = self._links_by_pin.get(pin)
+        if links is None:
+            links = tuple(link for link in self.plan.links if _listens(link, pin))
+            self._links_by_pin[pin] = links
+        return links
+
+    def is_ready(self, inputs: Values) -> bool:
+        return all(pin in inputs for pin in self.awaited)
+
+
+def _listens(link: PlanLink, pin: str) -> bool:
+    if pin.startswith(TOOL_PIN + TOOL_DELIMITER):
+        _, _, target = pin.partition(TOOL_DELIMITER)
+        node_id, _, sink_pin = target.partition("_~_")
+        return is_tool_pin(link.source_name) and link.sink_id == node_id and link.sink_name == sink_pin
+    return source_matches(link.source_name, pin)
+
+
+class Dataflow:
+    """The state of one graph execution.
+
+    Call `start` once; then take firings from `ready`, run them, and hand their outputs to `complete` in the order in
+    which they end. The execution is over when `ready` is empty and nothing is in flight.
+    """
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._nodes: dict[NodeId, _Node] = {}
+        self._inputs: list[PlanNode] = []
+        self.ready: deque[Firing] = deque()
+        self.routed = 0
+        self._seq = 0
+        for node in plan.nodes:
+            block = plan.blocks[node.block_id]
+            self._nodes[node.id] = _Node(node, skipped=block.executor is ExecutorKind.SKIP)
+            if block.kind is BlockKind.INPUT:
+                self._inputs.append(node)
+
+    def start(self, inputs: Mapping[str, Value]) -> None:
+        """Fires the starting nodes once, in plan order; INPUT nodes get the run input of their name as `value`."""
+        input_ids = {node.id for node in self._inputs}
+        for node in self._nodes.values():
+            if not node.plan.is_start or node.skipped:
+                continue
+            received: Values = {}
+            name = node.plan.graph_pin
+            if node.plan.id in input_ids and name is not None and name in inputs:
+                received[INPUT_VALUE_PIN] = inputs[name]
+            number = self._create(node)
+            self._fire(node, number, received)
+
+    def plan_of(self, node_id: NodeId) -> PlanNode:
+        return self._nodes[node_id].plan
+
+    def complete(self, node_id: NodeId, number: int, outputs: Sequence[BlockOutputItem]) -> None:
+        """An execution has ended with these emissions; routes all outputs of its node that are now due.
+
+        Raises:
+            ValueError: that execution is not running.
+        """
+        node = self._nodes[node_id]
+        slots = node.state.slots
+        if number not in slots or slots[number] is not None:
+            raise ValueError(f"Execution {number} of node {node_id!r} is not running")
+        slots[number] = tuple(outputs)
+        while slots:
+            first = next(iter(slots))
+            due = slots[first]
+            if due is None:
+                return
+            del slots[first]
+            for item in due:
+                self._route(node, item)
+
+    def fail(self, node_id: NodeId, number: int, outputs: Sequence[BlockOutputItem], message: str) -> None:
+        """An execution has failed: what it emitted before stays, then `message` is routed on the error pin."""
+        self.complete(node_id, number, [*outputs, BlockOutputItem(pin=ERROR_PIN, value=Value(inline=message))])
+
+    def drain_ready(self) -> list[Firing]:
+        """Takes back every firing that was not started."""
+        drained = list(self.ready)
+        self.ready.clear()
+        return drained
+
+    # --- what is left -------------------------------------------------------------------------------------------
+
+    def list_starved(self) -> tuple[StarvedNode, ...]:
+        """Nodes that got a value and never fired, with the pins that nothing reached (at most MAX_REPORTED_NODES)."""
+        starved: list[StarvedNode] = []
+        for node in self._nodes.values():
+            if node.state.fired or not node.state.waiting or node.skipped:
+                continue
+            got = {pin for inputs in node.state.waiting.values() for pin in inputs}
+            missing = tuple(pin for pin in node.awaited if pin not in got)
+            starved.append(StarvedNode(node_id=node.plan.id, title=node.plan.title, waiting_for=missing))
+            if len(starved) == MAX_REPORTED_NODES:
+                break
+        return tuple(starved)
+
+    def count_leftovers(self) -> int:
+        """Incomplete executions of nodes that did fire."""
+        return sum(len(node.state.waiting) for node in self._nodes.values() if node.state.fired)
+
+    # --- routing ------------------------------------------------------------------------------------------------
+
+    def _route(self, node: _Node, item: BlockOutputItem) -> None:
+        for link in node.links_from(item.pin):
+            if link.source_name == item.pin or item.pin.startswith(TOOL_PIN + TOOL_DELIMITER):
+                self._deliver(link, item.value)
+            elif link.source_name in item.selected:
+                self._deliver(link, item.selected[link.source_name])
+
+    def _deliver(self, link: PlanLink, value: Value) -> None:
+        sink = self._nodes[link.sink_id]
+        if sink.skipped:
+            return
+        self._seq += 1
+        self.routed += 1
+        state = sink.state
+        number = self._earliest_lacking(state, link.sink_name)
+        if number is None:
+            number = self._create(sink)
+            state.waiting[number] = {}
+        inputs = state.waiting[number]
+        inputs[link.sink_name] = value
+        for pin in sink.static_pins:
+            if pin not in inputs and pin in state.latest_static:
+                inputs[pin] = state.latest_static[pin]
+        if not sink.is_ready(inputs):
+            return
+        del state.waiting[number]
+        self._fire(sink, number, inputs)
+        if link.is_static:
+            self._fill_waiting(sink)
+
+    def _earliest_lacking(self, state: _NodeState, pin: str) -> int | None:
+        number = state.cursors.get(pin, 0)
+        while number < state.created:
+            inputs = state.waiting.get(number)
+            if inputs is not None and pin not in inputs:
+                state.cursors[pin] = number
+                return number
+            number += 1
+        state.cursors[pin] = number
+        return None
+
+    def _fill_waiting(self, sink: _Node) -> None:
+        """A static value has just completed an execution: the waiting ones take the static pins they lack from it."""
+        state = sink.state
+        first = min((state.cursors.get(pin, 0) for pin in sink.static_pins), default=state.created)
+        lacking = [
+            number
+            for number, inputs in state.waiting.items()
+            if number >= first and any(pin not in inputs for pin in sink.static_pins)
+        ]
+        for number in lacking:
+            inputs = state.waiting[number]
+            for pin in sink.static_pins:
+                if pin not in inputs and pin in state.latest_static:
+                    inputs[pin] = state.latest_static[pin]
+            if sink.is_ready(inputs):
+                del state.waiting[number]
+                self._fire(sink, number, inputs)
+
+    def _create(self, node: _Node) -> int:
+        number = node.state.created
+        node.state.created += 1
+        return number
+
+    def _fire(self, node: _Node, number: int, inputs: Values) -> None:
+        state = node.state
+        state.fired += 1
+        state.slots[number] = None
+        for pin in node.static_pins:
+            if pin in inputs:
+                state.latest_static[pin] = inputs[pin]
+        self._seq += 1
+        self.ready.append(Firing(node.plan.id, number, inputs, self._seq))
+
+    # --- serialisation ------------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state as JSON, for continue-as-new. Everything in flight must have been completed."""
+        nodes = {node_id: _dump_node(node.state) for node_id, node in self._nodes.items() if node.state.created}
+        ready = [[f.node_id, f.number, _dump_values(f.received), f.route_seq, f.generation] for f in self.ready]
+        return {"seq": self._seq, "routed": self.routed, "nodes": nodes, "ready": ready}
+
+    @classmethod
+    def load(cls, plan: ExecutionPlan, state: Mapping[str, Any]) -> "Dataflow":
+        """The engine as it was when `state` was dumped."""
+        flow = cls(plan)
+        flow._seq = state["seq"]
+        flow.routed = state["routed"]
+        for node_id, dumped in state["nodes"].items():
+            flow._nodes[NodeId(node_id)].state = _load_node(dumped)
+        for node_id, number, received, route_seq, generation in state["ready"]:
+            flow.ready.append(Firing(NodeId(node_id), number, _load_values(received), route_seq, generation))
+        return flow
+
+    def iter_in_flight(self) -> Iterator[tuple[NodeId, int]]:
+        """Executions that were fired and have not ended, whether started or still in `ready`."""
+        for node_id, node in self._nodes.items():
+            for number, outputs in node.state.slots.items():
+                if outputs is None:
+                    yield node_id, number
+
+
+def _dump_values(values: Values) -> dict[str, Any]:
+    return {pin: value.model_dump(mode="json", exclude_unset=True) for pin, value in values.items()}
+
+
+def _load_values(values: Mapping[str, Any]) -> Values:
+    return {pin: Value.model_validate(value) for pin, value in values.items()}
+
+
+def _dump_node(state: _NodeState) -> dict[str, Any]:
+    return {
+        "created": state.created,
+        "fired": state.fired,
+        "waiting": [[number, _dump_values(inputs)] for number, inputs in state.waiting.items()],
+        "cursors": dict(state.cursors),
+        "static": _dump_values(state.latest_static),
+        "slots": [
+            [
+                number,
+                None if outputs is None else [item.model_dump(mode="json", exclude_unset=True) for item in outputs],
+            ]
+            for number, outputs in state.slots.items()
+        ],
+    }
+
+
+def _load_node(dumped: Mapping[str, Any]) -> _NodeState:
+    return _NodeState(
+        created=dumped["created"],
+        fired=dumped["fired"],
+        waiting={number: _load_values(inputs) for number, inputs in dumped["waiting"]},
+        cursors=dict(dumped["cursors"]),
+        latest_static=_load_values(dumped["static"]),
+        slots={
+            number: None if outputs is None else tuple(BlockOutputItem.model_validate(item) for item in outputs)
+            for number, outputs in dumped["slots"]
+        },
+    )

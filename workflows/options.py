@@ -1,0 +1,71 @@
+"""Time limits, retries and budgets of the engine, each with its reason."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+from models.plan import PlanNode
+
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=10)
+"""A killed worker is noticed this soon. Every block is wrapped by a heartbeat, so no block needs longer."""
+
+RECORDING_MARGIN: Final = timedelta(seconds=75)
+"""After a block has ended, its record is tried for up to 60 s; the activity must not time out meanwhile."""
+
+MAX_CRASHES: Final = 20
+"""Attempts lost to dying workers before a node execution counts as failed: a block that kills its worker each time
+must not do so for ever. Attempts that failed by themselves are limited by the node's own retry policy."""
+
+MAX_IN_FLIGHT: Final = 500
+"""Node executions scheduled at a time: the server holds at most 2 000 pending activities per workflow."""
+
+MAX_COMMAND_BYTES: Final = 1024 * 1024
+"""Inline payload in the commands of one activation: a workflow task completion may have 4 MiB."""
+
+STOP_GRACE: Final = timedelta(seconds=30)
+"""How long a stopped execution lets running blocks finish before it cancels them."""
+
+FORCE_CONTINUE_AS_NEW_EVENTS: Final = 20_000
+"""From this history length on nothing is dispatched until the execution is quiet and can continue as new; the server
+ends a workflow at 51 200 events."""
+
+MAX_CARRIED_BYTES: Final = 1024 * 1024
+"""State larger than this is not carried through continue-as-new; the execution goes on in the same run."""
+
+RECORD_RETRY: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+"""Unlimited: an execution is not over before it is recorded, however long Postgres is away."""
+
+CLOSE_EXECUTION: Final = ActivityConfig(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RECORD_RETRY,
+    cancellation_type=ActivityCancellationType.ABANDON,
+    summary="Record the result",
+)
+
+
+RECORD_EXECUTIONS: Final = ActivityConfig(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RECORD_RETRY,
+    cancellation_type=ActivityCancellationType.ABANDON,
+    summary="Record node executions",
+)
+
+
+def of_block(node: PlanNode) -> ActivityConfig:
+    """How one node execution is scheduled."""
+    return ActivityConfig(
+        start_to_close_timeout=timedelta(seconds=node.timeout_seconds) + RECORDING_MARGIN,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=node.retry.initial_seconds),
+            backoff_coefficient=node.retry.backoff,
+            maximum_interval=timedelta(seconds=max(node.retry.max_seconds, node.retry.initial_seconds)),
+            maximum_attempts=node.retry.max_attempts + MAX_CRASHES,
+        ),
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=node.title,
+    )
