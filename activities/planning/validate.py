@@ -1,0 +1,186 @@
+"""Whether a graph can be saved (`check_structure`) and whether it can run with given inputs (`check_runnable`)."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from activities.blocks.registry import BlockRegistry, BlockType
+from activities.planning.node_options import read_retry, read_timeout_seconds
+from models.blocks import BlockKind
+from models.coercion import build_input
+from models.errors import AppError, GraphValidationError, InvalidRequestError
+from models.graph import Graph, Link, Node
+from models.ids import NodeId
+from models.json_values import dump_json
+from models.pins import base_name, fold, is_tool_pin
+from models.plan import MAX_NODES, MAX_PLAN_BYTES
+from models.values import INLINE_LIMIT_BYTES
+
+NodeErrors = dict[str, dict[str, str]]
+
+REQUIRED = "This field is required"
+_LINK_BYTES = 250
+_REFERENCE_BYTES = 200
+
+
+def check_structure(nodes: Sequence[Node], links: Sequence[Link], blocks: BlockRegistry) -> tuple[Link, ...]:
+    """The links to store: static ones marked as such, repeated ones dropped.
+
+    Raises:
+        GraphValidationError: with one message per offending node and field.
+    """
+    errors: NodeErrors = {}
+    if len(nodes) > MAX_NODES:
+        raise GraphValidationError(f"The graph has {len(nodes)} nodes; the limit is {MAX_NODES}. Split it.")
+    for node_id, count in Counter(node.id for node in nodes).items():
+        if count > 1:
+            _add(errors, node_id, "id", f"Node id {node_id!r} is used by {count} nodes; ids must be unique in a graph")
+    known = {node.id: node for node in nodes}
+    block_of = {node.id: _check_node(node, blocks, errors) for node in nodes}
+    checked = [_check_link(link, known, block_of, errors) for link in _without_repeats(links)]
+    if errors:
+        raise GraphValidationError(_summary(errors), node_errors=errors)
+    size = sum(_stored_bytes(node) for node in nodes) + len(checked) * _LINK_BYTES
+    if size > MAX_PLAN_BYTES:
+        raise GraphValidationError(
+            f"The graph takes about {size} bytes to run; the limit is {MAX_PLAN_BYTES}. "
+            "Split it into several graphs or move constants into inputs."
+        )
+    return tuple(checked)
+
+
+def check_runnable(
+    graph: Graph,
+    blocks: BlockRegistry,
+    *,
+    inputs: Mapping[str, Any],
+    masks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Whether every node can get what it requires, and the starting nodes accept what they get.
+
+    Raises:
+        GraphValidationError: with `node_errors` for each node and field.
+    """
+    errors: NodeErrors = {}
+    linked = _linked_pins(graph.links)
+    starts = 0
+    for node in graph.nodes:
+        block = _find_block(node, blocks, errors)
+        if block is None or block.kind is BlockKind.NOTE:
+            continue
+        present = {**_without_nulls(node.input_default), **_without_nulls((masks or {}).get(node.id, {}))}
+        available = {base_name(pin) for pin in (*present, *linked.get(node.id, ()))}
+        missing = [pin for pin in block.required_pins(node.input_default) if pin not in available]
+        for pin in missing:
+            _add(errors, node.id, pin, REQUIRED)
+        if is_start(node, block, linked):
+            starts += 1
+            if not missing and (block.kind is BlockKind.INPUT or node.id not in linked):
+                _check_start(node, block, present, inputs, errors)
+    if not errors and not starts:
+        raise GraphValidationError(
+            "No starting nodes found for the graph, make sure a graph input or a node without inbound links exists."
+        )
+    if errors:
+        raise GraphValidationError(_summary(errors), node_errors=errors)
+
+
+def is_start(node: Node, block: BlockType, linked: Mapping[NodeId, Sequence[str]]) -> bool:
+    """Starting nodes: those without inbound links, and every INPUT node; notes never run."""
+    if block.kind is BlockKind.NOTE:
+        return False
+    return block.kind is BlockKind.INPUT or node.id not in linked
+
+
+def input_for(node: Node, block: BlockType, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run's inputs put on an INPUT node's `value` pin, if anything."""
+    name = block.graph_pin_name(node.input_default) if block.kind is BlockKind.INPUT else None
+    return {"value": inputs[name]} if name is not None and name in inputs else {}
+
+
+def _check_start(
+    node: Node, block: BlockType, present: Mapping[str, Any], inputs: Mapping[str, Any], errors: NodeErrors
+) -> None:
+    try:
+        build_input(block, fold({**present, **input_for(node, block, inputs)}))
+    except AppError as error:
+        fields = error.details.get("fields")
+        for field, message in (fields if isinstance(fields, dict) else {"input": error.message}).items():
+            _add(errors, node.id, str(field), str(message))
+
+
+def _check_node(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
+    block = _find_block(node, blocks, errors)
+    for read in (read_retry, read_timeout_seconds):
+        try:
+            if block is not None:
+                read(node, block)
+        except InvalidRequestError as error:
+            _add(errors, node.id, "metadata", error.message)
+    return block
+
+
+def _find_block(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
+    block = blocks.find(node.block_id)
+    if block is None:
+        _add(errors, node.id, "block_id", f"Invalid block {node.block_id!r}: there is no such block")
+    elif block.disabled is not None:
+        _add(errors, node.id, "block_id", f"Block {block.name()!r} is disabled: {block.disabled}")
+    return block
+
+
+def _check_link(
+    link: Link, known: Mapping[NodeId, Node], block_of: Mapping[NodeId, BlockType | None], errors: NodeErrors
+) -> Link:
+    source, sink = known.get(link.source_id), known.get(link.sink_id)
+    if source is None:
+        _add(errors, link.sink_id, link.sink_name, f"Link {link.id!r} starts at {link.source_id!r}: no such node")
+    if sink is None:
+        _add(errors, link.source_id, link.source_name, f"Link {link.id!r} ends at {link.sink_id!r}: no such node")
+    source_block, sink_block = block_of.get(link.source_id), block_of.get(link.sink_id)
+    if source and source_block and not _has_output(source_block, source, link.source_name):
+        message = f"Link {link.id!r}: block {source_block.name()!r} has no output pin {link.source_name!r}"
+        _add(errors, source.id, link.source_name, message)
+    if sink and sink_block and not sink_block.has_input_pin(base_name(link.sink_name), sink.input_default):
+        message = f"Link {link.id!r}: block {sink_block.name()!r} has no input pin {link.sink_name!r}"
+        _add(errors, sink.id, link.sink_name, message)
+    if source_block is not None and source_block.static_output and not link.is_static:
+        return link.model_copy(update={"is_static": True})
+    return link
+
+
+def _has_output(block: BlockType, node: Node, source_name: str) -> bool:
+    return is_tool_pin(source_name) or block.has_output_pin(base_name(source_name), node.input_default)
+
+
+def _without_repeats(links: Iterable[Link]) -> list[Link]:
+    """One link per identity: the last one's flags at the first one's place, as a later copy overwrites an earlier."""
+    return list({link.identity: link for link in links}.values())
+
+
+def _linked_pins(links: Iterable[Link]) -> dict[NodeId, list[str]]:
+    linked: dict[NodeId, list[str]] = {}
+    for link in links:
+        linked.setdefault(link.sink_id, []).append(link.sink_name)
+    return linked
+
+
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {pin: value for pin, value in values.items() if value is not None}
+
+
+def _stored_bytes(node: Node) -> int:
+    sizes = (len(dump_json(value)) for value in node.input_default.values())
+    constants = sum(size if size <= INLINE_LIMIT_BYTES else _REFERENCE_BYTES for size in sizes)
+    return constants + len(node.id) + 300
+
+
+def _add(errors: NodeErrors, node_id: str, field: str, message: str) -> None:
+    errors.setdefault(node_id, {}).setdefault(field, message)
+
+
+def _summary(errors: NodeErrors) -> str:
+    issues = sum(len(fields) for fields in errors.values())
+    node_id, fields = next(iter(errors.items()))
+    field, message = next(iter(fields.items()))
+    return f"Graph validation failed: {issues} issues on {len(errors)} nodes (node {node_id!r}, {field!r}: {message})"
