@@ -1,5 +1,6 @@
 """Settings, read once from the environment (then `.env`), in small classes. `.env.example` is generated from them."""
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -144,21 +145,21 @@ class LanguageModelSettings(_Settings):
     openai_default_model: str = Field(default="gpt-4o", description="Model when a node names none")
 
 
+@dataclass(frozen=True)
 class Settings:
-    """All settings of a process."""
+    """All settings of a process, each class read from the environment unless given."""
 
-    def __init__(self) -> None:
-        self.app = AppSettings()
-        self.postgres = PostgresSettings()
-        self.redis = RedisSettings()
-        self.temporal = TemporalSettings()
-        self.worker = WorkerSettings()
-        self.blobs = BlobSettings()
-        self.encryption = EncryptionSettings()
-        self.codec = CodecSettings()
-        self.auth = AuthSettings()
-        self.gateway = GatewaySettings()
-        self.language_model = LanguageModelSettings()
+    app: AppSettings = field(default_factory=AppSettings)
+    postgres: PostgresSettings = field(default_factory=PostgresSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    temporal: TemporalSettings = field(default_factory=TemporalSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    blobs: BlobSettings = field(default_factory=BlobSettings)
+    encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
+    codec: CodecSettings = field(default_factory=CodecSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
 
 SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (

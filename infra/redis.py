@@ -1,0 +1,90 @@
+"""Redis (or Valkey): the event bus on Streams."""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from infra.settings import RedisSettings
+from models.errors import ServiceUnavailableError
+from models.events import ExecutionEvent
+from models.ids import GraphExecId
+
+_APPEND: Final = """
+-- KEYS: stream, set of seen identities. ARGV: max length, ttl seconds, then identity and event in turn.
+for i = 3, #ARGV, 2 do
+    if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
+        redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i + 1])
+    end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+"""
+
+
+def connect(settings: RedisSettings) -> "Redis":
+    """A client with bounded waits; it connects on first use and again after a loss."""
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_timeout=5,
+        socket_connect_timeout=5,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        decode_responses=True,
+    )
+
+
+class RedisEventBus:
+    """The port EventBus: one stream per execution, bounded in length and in time."""
+
+    def __init__(self, redis: "Redis", *, max_length: int, ttl_seconds: int) -> None:
+        self._redis = redis
+        self._append = redis.register_script(_APPEND)
+        self._max_length = max_length
+        self._ttl_seconds = ttl_seconds
+
+    async def publish(self, events: Sequence[ExecutionEvent]) -> None:
+        by_execution: dict[GraphExecId, list[str]] = {}
+        for event in events:
+            arguments = by_execution.setdefault(event.graph_exec_id, [])
+            arguments += (event.identity, event.model_dump_json(exclude={"cursor"}))
+        for graph_exec_id, arguments in by_execution.items():
+            keys = [_stream(graph_exec_id), _seen(graph_exec_id)]
+            await self._append(keys=keys, args=[self._max_length, self._ttl_seconds, *arguments])
+
+    async def read(
+        self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
+    ) -> Sequence[ExecutionEvent]:
+        """See EventBus.
+
+        Raises:
+            ServiceUnavailableError: Redis does not answer.
+        """
+        block = max(1, int(min(wait_seconds, 4.0) * 1000)) if wait_seconds > 0 else None
+        try:
+            answer = await self._redis.xread({_stream(graph_exec_id): since}, count=limit, block=block)
+        except RedisError as error:
+            raise ServiceUnavailableError(f"Redis does not answer: {type(error).__name__}") from error
+        streams = cast("Any", answer.values() if isinstance(answer, dict) else [rows for _, rows in answer or ()])
+        return [
+            ExecutionEvent.model_validate_json(fields["event"]).model_copy(update={"cursor": cursor})
+            for rows in streams
+            for cursor, fields in _flat(rows)
+        ]
+
+
+def _flat(rows: Any) -> list[tuple[str, dict[str, str]]]:
+    """redis-py nests the entries of one stream once more in RESP3 answers."""
+    return rows[0] if rows and isinstance(rows[0], list) else rows
+
+
+def _stream(graph_exec_id: GraphExecId) -> str:
+    return f"events:{{{graph_exec_id}}}"
+
+
+def _seen(graph_exec_id: GraphExecId) -> str:
+    return f"events:{{{graph_exec_id}}}:seen"

@@ -1,0 +1,215 @@
+"""The write side of the execution projection. Every statement is an upsert that never goes back in status."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
+
+from infra.postgres import Database
+from models.execution import ExecutionStatus
+from models.execution_outputs import RecordedOutputs
+from models.ids import NodeExecId
+from models.tables.execution import ExecutionClaimRow, GraphExecutionRow, NodeExecutionRow
+from models.values import Value, Values
+from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
+
+ROWS_PER_STATEMENT = 500
+
+_runs = GraphExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+_nodes = NodeExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+_claims = ExecutionClaimRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+_NODE_IDENTITY = ("id", "graph_exec_id", "user_id", "graph_id", "graph_version", "node_id", "block_id", "firing")
+
+
+class PostgresExecutionRecorder:
+    """The port ExecutionRecorder on Postgres; each call is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_execution(self, run: RunIdentity, opening: RunOpening) -> None:
+        async with self._database.transaction() as session:
+            await _open(session, run, opening)
+
+    async def record_nodes(
+        self, run: RunIdentity, records: Sequence[NodeRecord], *, opening: RunOpening | None = None
+    ) -> None:
+        async with self._database.transaction() as session:
+            if opening is not None:
+                await _open(session, run, opening)
+            for start in range(0, len(records), ROWS_PER_STATEMENT):
+                await _upsert_nodes(session, run, records[start : start + ROWS_PER_STATEMENT])
+
+    async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
+        query = (
+            select(NodeExecutionRow)
+            .where(
+                _nodes.c.graph_exec_id == run.graph_exec_id,
+                _nodes.c.node_id.in_(node_ids),
+                _nodes.c.status.in_([ExecutionStatus.COMPLETED, ExecutionStatus.FAILED]),
+            )
+            .order_by(_nodes.c.route_seq, _nodes.c.firing)
+        )
+        async with self._database.transaction() as session:
+            rows = (await session.scalars(query)).all()
+        return [_record(row) for row in rows]
+
+    async def close_execution(self, closing: CloseExecutionInput, outputs: RecordedOutputs) -> None:
+        run = closing.run
+        final = {
+            "status": closing.status.value,
+            "status_rank": closing.status.rank,
+            "ended_at": closing.ended_at,
+            "error": closing.error,
+            "error_code": closing.error_code,
+            "stats": closing.stats.model_dump(mode="json"),
+            "outputs": outputs.model_dump(mode="json", exclude_unset=True),
+        }
+        async with self._database.transaction() as session:
+            await _open(session, run, closing.opening)
+            await session.execute(
+                update(_runs)
+                .where(_runs.c.id == run.graph_exec_id, _runs.c.status_rank < closing.status.rank)
+                .values(**final)
+            )
+            await session.execute(
+                update(_nodes)
+                .where(
+                    _nodes.c.graph_exec_id == run.graph_exec_id,
+                    _nodes.c.status_rank < ExecutionStatus.TERMINATED.rank,
+                )
+                .values(
+                    status=ExecutionStatus.TERMINATED.value,
+                    status_rank=ExecutionStatus.TERMINATED.rank,
+                    ended_at=closing.ended_at,
+                )
+            )
+
+    async def claim(self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
+        statement = (
+            insert(_claims)
+            .values(
+                node_exec_id=node_exec_id,
+                generation=generation,
+                graph_exec_id=run.graph_exec_id,
+                attempt=attempt,
+                claimed_at=func.now(),
+            )
+            .on_conflict_do_nothing()
+            .returning(_claims.c.attempt)
+        )
+        async with self._database.transaction() as session:
+            return (await session.execute(statement)).first() is not None
+
+    async def release_claim(self, node_exec_id: NodeExecId, generation: int) -> None:
+        statement = _claims.delete().where(_claims.c.node_exec_id == node_exec_id, _claims.c.generation == generation)
+        async with self._database.transaction() as session:
+            await session.execute(statement)
+
+
+async def _open(session: AsyncSession, run: RunIdentity, opening: RunOpening) -> None:
+    status = ExecutionStatus.QUEUED if opening.started_at is None else ExecutionStatus.RUNNING
+    statement = insert(_runs).values(
+        id=run.graph_exec_id,
+        user_id=run.user_id,
+        graph_id=run.graph_id,
+        graph_version=run.graph_version,
+        status=status.value,
+        status_rank=status.rank,
+        inputs=dump_values(opening.inputs),
+        trigger=opening.trigger,
+        preset_id=opening.preset_id,
+        parent_graph_exec_id=opening.parent_graph_exec_id,
+        created_at=opening.created_at,
+        started_at=opening.started_at,
+    )
+    new = statement.excluded
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"status": new.status, "status_rank": new.status_rank, "started_at": new.started_at},
+            where=_runs.c.status_rank < new.status_rank,
+        )
+    )
+
+
+async def _upsert_nodes(session: AsyncSession, run: RunIdentity, records: Sequence[NodeRecord]) -> None:
+    rows = {record.node_exec_id: _row(run, record) for record in sorted(records, key=_age)}
+    statement = insert(_nodes).values(list(rows.values()))
+    new = statement.excluded
+    kept = set(_NODE_IDENTITY)
+    changes = {name: getattr(new, name) for name in next(iter(rows.values())) if name not in kept}
+    # A record that the workflow makes (a termination) knows no inputs or start: it must not erase them.
+    for name in ("queued_at", "started_at"):
+        changes[name] = func.coalesce(getattr(new, name), _nodes.c[name])
+    empty = func.jsonb_build_object()
+    changes["inputs"] = func.coalesce(func.nullif(new.inputs, empty), _nodes.c.inputs)
+    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=_is_newer(new)))
+
+
+def _is_newer(new: Any) -> ColumnElement[bool]:
+    """Later generation; or the same with a later attempt or status. Nothing replaces an end but a new generation."""
+    same = new.generation == _nodes.c.generation
+    is_open = _nodes.c.status_rank < ExecutionStatus.COMPLETED.rank
+    forward = tuple_(new.attempt, new.status_rank) > tuple_(_nodes.c.attempt, _nodes.c.status_rank)
+    ends = new.status_rank >= ExecutionStatus.COMPLETED.rank
+    return or_(new.generation > _nodes.c.generation, and_(same, is_open, or_(forward, ends)))
+
+
+def _age(record: NodeRecord) -> tuple[int, int, int]:
+    return record.generation, record.attempt, record.status.rank
+
+
+def _row(run: RunIdentity, record: NodeRecord) -> dict[str, Any]:
+    return {
+        "id": record.node_exec_id,
+        "graph_exec_id": run.graph_exec_id,
+        "user_id": run.user_id,
+        "graph_id": run.graph_id,
+        "graph_version": run.graph_version,
+        "node_id": record.node_id,
+        "block_id": record.block_id,
+        "firing": record.firing,
+        "generation": record.generation,
+        "attempt": record.attempt,
+        "status": record.status.value,
+        "status_rank": record.status.rank,
+        "route_seq": record.route_seq,
+        "inputs": dump_values(record.inputs),
+        "outputs": [[pin, value.model_dump(mode="json", exclude_unset=True)] for pin, value in record.outputs],
+        "error": record.error,
+        "error_code": record.error_code,
+        "queued_at": record.queued_at,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+        "execution_time": record.execution_time,
+    }
+
+
+def dump_values(values: Values) -> dict[str, Any]:
+    return {name: value.model_dump(mode="json", exclude_unset=True) for name, value in values.items()}
+
+
+def _record(row: NodeExecutionRow) -> NodeRecord:
+    return NodeRecord(
+        node_exec_id=NodeExecId(row.id),
+        node_id=row.node_id,  # pyright: ignore[reportArgumentType]
+        block_id=row.block_id,  # pyright: ignore[reportArgumentType]
+        firing=row.firing,
+        generation=row.generation,
+        attempt=row.attempt,
+        status=ExecutionStatus(row.status),
+        route_seq=row.route_seq,
+        inputs={pin: Value.model_validate(value) for pin, value in row.inputs.items()},
+        outputs=tuple((pin, Value.model_validate(value)) for pin, value in row.outputs),
+        error=row.error,
+        error_code=row.error_code,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        execution_time=row.execution_time,
+    )
