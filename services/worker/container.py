@@ -1,0 +1,108 @@
+"""What a worker is made of."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.blocks.registry import BlockRegistry
+from activities.execute_block import BlockActivities
+from activities.record_execution import RecordingActivities
+from activities.recording import Recording
+from infra import redis
+from infra.blobs import open_blob_store
+from infra.crypto import KeyRing
+from infra.language_model import OpenAICompatibleLanguageModel
+from infra.postgres import Database
+from infra.settings import Settings, WorkerSettings
+from infra.stores.execution_recorder import PostgresExecutionRecorder
+from models.ports import NoCredits
+from models.values import ValueStore
+from services.worker.interceptors import WorkerInterceptor
+from workflows.registry import WORKFLOWS
+
+HEARTBEAT_THROTTLE = timedelta(seconds=1.5)
+"""A cancellation reaches a running block with the answer to a heartbeat; the SDK's default would hold it for 8 s."""
+
+POLLERS = 10
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitySet:
+    """The activities of one worker, on their adapters."""
+
+    blocks: BlockActivities
+    recording: RecordingActivities
+
+
+@asynccontextmanager
+async def activity_set(settings: Settings, *, blocks: BlockRegistry | None = None) -> AsyncGenerator[ActivitySet]:
+    """Opens the adapters and closes them at the end. `blocks`: the discovered ones unless given."""
+    database = Database(settings.postgres, application_name="perdure-worker")
+    redis_client = redis.connect(settings.redis)
+    language_model = OpenAICompatibleLanguageModel(settings.language_model)
+    keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
+    values = ValueStore(open_blob_store(settings.blobs, keys))
+    recorder = PostgresExecutionRecorder(database)
+    events = redis.RedisEventBus(
+        redis_client,
+        max_length=settings.redis.event_stream_max_length,
+        ttl_seconds=settings.redis.event_stream_ttl_seconds,
+    )
+    recording = Recording(recorder, events)
+    try:
+        yield ActivitySet(
+            blocks=BlockActivities(
+                blocks=blocks or BlockRegistry.discover(),
+                values=values,
+                recorder=recorder,
+                recording=recording,
+                credits=NoCredits(),
+                clock=SystemClock(),
+                services={"language_model": language_model},
+            ),
+            recording=RecordingActivities(recorder=recorder, recording=recording, values=values),
+        )
+    finally:
+        await language_model.aclose()
+        await redis_client.aclose()
+        await database.close()
+
+
+def build_worker(client: Client, activities: ActivitySet, *, task_queue: str, settings: WorkerSettings) -> Worker:
+    """A worker for workflows and ordinary blocks on one task queue, so that activities start eagerly."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=list(WORKFLOWS),
+        activities=[
+            activities.blocks.execute_block,
+            activities.recording.close_execution,
+            activities.recording.record_executions,
+        ],
+        interceptors=[WorkerInterceptor()],
+        workflow_runner=sandbox(),
+        max_concurrent_activities=settings.worker_max_concurrent_activities,
+        max_cached_workflows=settings.worker_max_cached_workflows,
+        max_eager_activity_reservations_per_workflow_task=settings.worker_max_eager_activities,
+        max_concurrent_workflow_task_polls=POLLERS,
+        max_concurrent_activity_task_polls=POLLERS,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_graceful_shutdown_seconds),
+    )
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Our packages are deterministic by test and pass through; anything else a workflow imports is isolated."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows", "activities", "models", "pydantic")
+    return SandboxedWorkflowRunner(restrictions=restrictions)
