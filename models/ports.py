@@ -1,6 +1,7 @@
 """What the system needs from the outside, as protocols. Adapters live in `infra/`; tests have ten-line fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -125,6 +126,45 @@ class NoCredits:
 
     async def settle(self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, seconds: float) -> int:
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelAnswer:
+    """`model` is the one that answered; token counts are 0 where the provider reports none."""
+
+    text: str
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class LanguageModel(Protocol):
+    """Answers prompts."""
+
+    async def complete(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> LanguageModelAnswer:
+        """One answer, without retries of its own.
+
+        Raises:
+            BlockConfigurationError: there is no API key; the message names the setting.
+            BlockTransientError: rate limit, server error, time-out or broken connection.
+            BlockError: the provider refuses the request, or answers without text.
+        """
+        ...
+
+
+class TemplateRenderer(Protocol):
+    """Renders templates that could run away, outside this process."""
+
+    async def render(self, template: str, values: Mapping[str, Any], *, escape_html: bool) -> str:
+        """Raises BlockError if the template is wrong or over a limit of time, memory or output."""
+        ...
 
 
 class Clock(Protocol):

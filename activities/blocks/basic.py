@@ -1,0 +1,51 @@
+"""Constants and annotations."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockKind, BlockOutput, Emission, pin
+
+
+class StoreValueInput(BlockInput):
+    input: Any = pin(description="Trigger, and the value when there is no data")
+    data: Any = pin(None, description="Constant to emit")
+
+
+class StoreValueOutput(BlockOutput):
+    output: Any = pin(description="The stored value")
+
+
+class StoreValueBlock(Block[StoreValueInput]):
+    """Emits `data` if it is truthy, else `input`: 0, "", [] and False in `data` mean "not set"."""
+
+    id = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
+    description = "Keeps a value, so that its consumers can use it again and again."
+    Input = StoreValueInput
+    Output = StoreValueOutput
+    categories = (BlockCategory.BASIC,)
+    static_output = True
+
+    async def run(self, input: StoreValueInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "output", input.data or input.input
+
+
+class NoteInput(BlockInput):
+    text: str = pin(description="The note")
+
+
+class NoteOutput(BlockOutput):
+    output: str = pin(description="The note")
+
+
+class NoteBlock(Block[NoteInput]):
+    """Never runs as a part of a graph: plans skip notes."""
+
+    id = "cc10ff7b-7753-4ff2-9af6-9399b1a7eddc"
+    description = "A note on the canvas."
+    Input = NoteInput
+    Output = NoteOutput
+    categories = (BlockCategory.BASIC,)
+    kind = BlockKind.NOTE
+
+    async def run(self, input: NoteInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "output", input.text
