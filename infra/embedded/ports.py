@@ -42,3 +42,14 @@ def holder_of(port: int) -> str | None:
             if connection.status == psutil.CONN_LISTEN and address and address[1] == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return None
+
+
+def is_listener(pid: int, port: int) -> bool:
+    """Whether this process listens on the port; True where the system does not let us see it."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, OSError):
+        return True
+    return any(item.status == psutil.CONN_LISTEN and item.laddr and item.laddr[1] == port for item in connections)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
+from infra.embedded.ports import is_listener
 from infra.embedded.process import ChildCommand, end_child, start_child
 
 
@@ -20,7 +21,7 @@ class EmbeddedServer(Protocol):
     def name(self) -> str: ...
 
     @property
-    def port(self) -> int: ...
+    def port(self) -> int | None: ...
 
     async def prepare(self) -> None:
         """Makes or checks the data folder, before the start.
@@ -46,17 +47,18 @@ class EmbeddedServer(Protocol):
 
 
 async def wait_ready(server: EmbeddedServer, process: asyncio.subprocess.Process, *, seconds: float) -> None:
-    """Waits until the server answers.
+    """Waits until the server answers. Another process that got the port first does not count as the server.
 
     Raises:
         StackError: It ended before, or does not answer within `seconds`.
     """
     deadline = asyncio.get_running_loop().time() + seconds
+    port = server.port
     while process.returncode is None:
-        if await server.is_ready():
+        if (port is None or is_listener(process.pid, port)) and await server.is_ready():
             return
         if asyncio.get_running_loop().time() > deadline:
-            raise StackError(f"{server.name} does not answer on port {server.port} after {seconds:.0f} s")
+            raise StackError(f"{server.name} is not ready after {seconds:.0f} s")
         await asyncio.sleep(0.05)
     raise StackError(f"{server.name} ended with exit code {process.returncode} while starting")
 

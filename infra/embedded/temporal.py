@@ -63,7 +63,6 @@ class TemporalServer:
     """
 
     name = "temporal"
-    namespace = "default"
 
     def __init__(
         self,
@@ -71,12 +70,14 @@ class TemporalServer:
         *,
         port: int,
         ui_port: int,
+        namespace: str = "default",
         codec_endpoint: str | None = None,
         retention: timedelta = timedelta(days=30),
     ) -> None:
         self._data_dir = data_dir
         self._port = port
         self._ui_port = ui_port
+        self.namespace = namespace
         self._codec_endpoint = codec_endpoint
         self._retention = retention
 
@@ -119,6 +120,7 @@ class TemporalServer:
             *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
             *("--ip", LOOPBACK, "--port", str(self._port), "--ui-port", str(self._ui_port)),
             *("--http-port", str(free_port()), "--metrics-port", str(free_port())),
+            *("--namespace", self.namespace),
             *("--ui-disable-news-fetch", "--log-level", "warn"),
         ]
         for value in _DYNAMIC_CONFIG:

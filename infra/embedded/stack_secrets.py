@@ -1,0 +1,71 @@
+"""The secrets of a local stack, generated once and kept in its folder."""
+
+import base64
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import jwt
+from pydantic import BaseModel, Field, ValidationError
+
+from infra.embedded.home import StackHome, write_private
+from infra.embedded.server import StackError
+
+DEVELOPER_ID = "01900000-0000-7000-8000-000000000001"
+DEVELOPER_EMAIL = "developer@example.com"
+DEV_TOKEN_LIFETIME = timedelta(days=30)
+
+
+def new_encryption_keys() -> str:
+    """A value for ENCRYPTION_KEYS with one fresh key: its id, then 32 random bytes in base64."""
+    return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def _new_api_key() -> str:
+    return f"agpt_{secrets.token_urlsafe(32)}"
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+class StackSecrets(BaseModel):
+    postgres_password: str = Field(default_factory=_new_token, min_length=8, repr=False)
+    redis_password: str = Field(default_factory=_new_token, min_length=8, repr=False)
+    jwt_verify_key: str = Field(default_factory=_new_token, min_length=32, repr=False)
+    encryption_keys: str = Field(default_factory=new_encryption_keys, min_length=44, repr=False)
+    codec_token: str = Field(default_factory=_new_token, min_length=32, repr=False)
+    dev_api_key: str = Field(default_factory=_new_api_key, min_length=48, repr=False)
+
+
+def ensure_secrets(home: StackHome) -> StackSecrets:
+    """The secrets of the folder, made on first use.
+
+    Raises:
+        StackError: The file is damaged; without it the data beside it cannot be read.
+    """
+    try:
+        found = StackSecrets.model_validate_json(home.secrets_file.read_bytes())
+    except FileNotFoundError:
+        found = StackSecrets()
+    except (ValidationError, OSError) as error:
+        raise StackError(
+            f"The file {home.secrets_file} is damaged. Restore it from a copy, or move the whole folder {home.folder} "
+            f"away to start afresh: its data is encrypted with the keys in that file."
+        ) from error
+    write_private(home.secrets_file, found.model_dump_json(indent=1))
+    return found
+
+
+def issue_dev_token(jwt_verify_key: str, *, audience: str) -> str:
+    """A bearer token of the developer of a local stack."""
+    now = datetime.now(UTC)
+    claims = {
+        "sub": DEVELOPER_ID,
+        "email": DEVELOPER_EMAIL,
+        "role": "admin",
+        "aud": audience,
+        "iat": now,
+        "exp": now + DEV_TOKEN_LIFETIME,
+        "user_metadata": {"name": "Developer"},
+    }
+    return jwt.encode(claims, jwt_verify_key, algorithm="HS256")

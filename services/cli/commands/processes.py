@@ -1,0 +1,68 @@
+"""`perdure worker`, `perdure gateway`, `perdure migrate`: single processes, with the settings of the stack here."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.embedded.home import StackHome
+from infra.embedded.own_processes import GATEWAY_MODULE, WORKER_MODULE, module_command
+from infra.embedded.ports import LOOPBACK, free_port
+from infra.embedded.server import StackError
+from infra.embedded.stack import Phase, find_live_state
+from infra.migrate import upgrade_database
+from infra.settings import PostgresSettings
+from services.cli.options import DEFAULT_HOME, HomeOption
+
+app = typer.Typer()
+
+
+@app.command()
+def worker(home: HomeOption = DEFAULT_HOME) -> None:
+    """Start one more worker, in the foreground."""
+    _become(WORKER_MODULE, _stack_settings(home))
+
+
+@app.command()
+def gateway(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; with a stack here, any free one.")] = None,
+) -> None:
+    """Start one more gateway, in the foreground."""
+    settings = _stack_settings(home)
+    if settings and port is None:
+        port = free_port()
+    if port is not None:
+        settings["GATEWAY_PORT"] = str(port)
+        typer.echo(f"gateway: http://{LOOPBACK}:{port}", err=True)
+    _become(GATEWAY_MODULE, settings)
+
+
+@app.command()
+def migrate(home: HomeOption = DEFAULT_HOME) -> None:
+    """Bring the database to the schema of this release."""
+    url = _stack_settings(home).get("DATABASE_URL") or PostgresSettings().database_url.get_secret_value()
+    asyncio.run(upgrade_database(url))
+    typer.echo("The database schema is up to date.")
+
+
+def _stack_settings(home: Path) -> dict[str, str]:
+    """The environment of the stack in this folder; nothing if there is none, so that our own environment counts."""
+    state = find_live_state(StackHome(home))
+    if state is None:
+        typer.echo(f"No stack runs in {home}: using the settings of the environment.", err=True)
+        return {}
+    if state.phase != Phase.RUNNING:
+        raise StackError(f"The stack in {home} is {state.phase}: try again when it runs.")
+    return dict(state.environment)
+
+
+def _become(module: str, settings: dict[str, str]) -> None:
+    """Replaces this process, so that signals and exit code are those of the module."""
+    command = module_command(module, settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - arguments are our own

@@ -1,0 +1,202 @@
+"""`perdure up`, `down`, `status` and `logs`: the local stack of a folder."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.embedded.home import StackHome, StackLock, is_locked
+from infra.embedded.local_stack import LocalStack
+from infra.embedded.log_sink import LogSink
+from infra.embedded.orphans import end_orphans
+from infra.embedded.server import StackError
+from infra.embedded.stack import Phase, RunningStack, StackState, find_live_state, find_state
+from infra.embedded.stack_secrets import ensure_secrets
+from infra.embedded.supervisor import Supervisor
+from infra.settings import Settings
+from services.cli.options import DEFAULT_HOME, HomeOption
+
+app = typer.Typer()
+
+NOT_RUNNING = 3
+_START_SECONDS = 180.0
+_STOP_SECONDS = 90.0
+_POLL_SECONDS = 0.1
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is healthy.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the gateway; 8000 or a free one by default.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Keep the output of the processes in files.")] = False,
+) -> None:
+    """Start Temporal, Postgres, Redis, a worker and a gateway here."""
+    folder = StackHome(home)
+    folder.create()
+    with StackLock(folder) as lock:
+        running = _acquire_or_find(folder, lock)
+        if running is not None:
+            typer.echo(f"The stack in {folder.folder} is running already.")
+        elif detach:
+            lock.release()
+            running = _start_detached(folder, port)
+        if running is not None:
+            typer.echo(_summary(running))
+            return
+        _supervise(folder, port=port, quiet=quiet)
+
+
+@app.command()
+def down(home: HomeOption = DEFAULT_HOME) -> None:
+    """Stop the stack of this folder and wait until it has ended."""
+    folder = StackHome(home)
+    if not is_locked(folder):
+        _clean_up(folder)
+        typer.echo(f"No stack runs in {folder.folder}.")
+        return
+    state = _await_state(folder)
+    if state is not None:
+        try:
+            os.kill(state.supervisor.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        except PermissionError as error:
+            raise StackError(f"The stack in {folder.folder} belongs to another user.") from error
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_locked(folder):
+        if time.monotonic() > deadline:
+            pid = state.supervisor.pid if state else "unknown"
+            raise StackError(f"The stack in {folder.folder} has not ended yet; its supervisor has pid {pid}.")
+        time.sleep(_POLL_SECONDS)
+    typer.echo(f"The stack in {folder.folder} has stopped.")
+
+
+@app.command()
+def status(
+    home: HomeOption = DEFAULT_HOME,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the developer's secrets.")] = False,
+) -> None:
+    """Show what runs in this folder; exit code 3 if nothing does."""
+    folder = StackHome(home)
+    state = find_live_state(folder)
+    if state is None or state.stack is None or state.phase != Phase.RUNNING:
+        what = f"The stack in {folder.folder} is {state.phase}." if state else f"No stack runs in {folder.folder}."
+        message = what if state else f"{what} Start one with `perdure up`."
+        typer.echo(json.dumps({"error": message}) if as_json else message, err=not as_json)
+        raise typer.Exit(NOT_RUNNING)
+    if as_json:
+        typer.echo(state.stack.model_dump_json(indent=2))
+    else:
+        Console().print(_table(state.stack))
+        typer.echo(_summary(state.stack))
+
+
+def _acquire_or_find(folder: StackHome, lock: StackLock) -> RunningStack | None:
+    """Takes the lock, or waits until the stack that has it runs; one that is ending is waited for."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not lock.acquire():
+        state = find_live_state(folder)
+        if state and state.phase == Phase.RUNNING and state.stack:
+            return state.stack
+        if time.monotonic() > deadline:
+            raise StackError(f"The stack in {folder.folder} is neither running nor ending: try `perdure down`.")
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _await_state(folder: StackHome) -> StackState | None:
+    """The state of the supervisor that has the lock; it writes it right after taking that."""
+    deadline = time.monotonic() + 5
+    while is_locked(folder):
+        state = find_live_state(folder)
+        if state is not None or time.monotonic() > deadline:
+            return state
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _clean_up(folder: StackHome) -> None:
+    if not folder.state_file.exists():
+        return
+    with StackLock(folder) as lock:
+        if lock.acquire():
+            left = find_state(folder)
+            if left is not None:
+                asyncio.run(end_orphans(left, say=typer.echo))
+            folder.state_file.unlink(missing_ok=True)
+
+
+def _supervise(folder: StackHome, *, port: int | None, quiet: bool) -> None:
+    sink = LogSink(folder.logs, to_terminal=not quiet)
+    try:
+        secrets = ensure_secrets(folder)
+        stack = LocalStack(folder, Settings(), secrets, gateway_port=port, say=lambda line: sink.write("perdure", line))
+        asyncio.run(Supervisor(folder, stack, sink).run(lambda running: typer.echo(_summary(running))))
+    finally:
+        sink.close()
+
+
+def _start_detached(folder: StackHome, port: int | None) -> RunningStack:
+    command = [sys.executable, "-P", "-m", "services.cli.main", "up", "--quiet", "--home", str(folder.folder)]
+    if port is not None:
+        command += ["--port", str(port)]
+    output = folder.logs / "supervisor.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        while process.poll() is None:
+            running = _find_running(folder)
+            if running is not None:
+                return running
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    running = _find_running(folder)
+    if running is not None:
+        return running
+    printed = output.read_text(errors="replace").strip()
+    raise StackError(printed.rpartition("error: ")[2] or f"The stack ended while starting: see {folder.logs}")
+
+
+def _find_running(folder: StackHome) -> RunningStack | None:
+    state = find_live_state(folder)
+    return state.stack if state and state.phase == Phase.RUNNING else None
+
+
+def _summary(running: RunningStack) -> str:
+    lines = {
+        "Console": running.console_url,
+        "API docs": running.docs_url,
+        "Temporal Web UI": running.temporal_ui_url or "(not known: set TEMPORAL_UI_URL)",
+        "Developer token": running.dev_token,
+        "Developer API key": running.dev_api_key,
+    }
+    return "\n".join(f"{name + ':':<19}{value}" for name, value in lines.items())
+
+
+def _table(running: RunningStack) -> Table:
+    addresses = {
+        "gateway": running.gateway_url,
+        "worker": "",
+        "temporal": running.temporal_address,
+        "postgres": running.database_url.rpartition("@")[2],
+        "redis": running.redis_url.rpartition("@")[2],
+    }
+    table = Table("process", "pid", "address")
+    for name, address in addresses.items():
+        pid = getattr(running.processes, name)
+        table.add_row(name, str(pid) if pid else "external or restarting", address)
+    return table
