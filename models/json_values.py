@@ -8,10 +8,11 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import json
 import math
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, cast
 
 import orjson
@@ -37,12 +38,14 @@ class JsonTooDeepError(InvalidRequestError):
 def normalise_json(value: object, *, max_depth: int = MAX_DEPTH) -> Any:
     """`value` as plain JSON (None, bool, int, float, str, list, dict with string keys).
 
-    Pydantic models, dataclasses, enums, dates, UUIDs, decimals, bytes, sets, tuples and other iterables are converted;
-    any other object becomes its `str`. Idempotent.
+    Pydantic models, dataclasses, enums, dates, UUIDs, decimals, bytes, sets (in the order of their JSON), tuples and
+    other collections and iterators are converted; any other object becomes its `str`. Idempotent.
 
     Raises:
         JsonTooDeepError: more than `max_depth` nested containers (also for a container that holds itself).
     """
+    if isinstance(value, enum.Enum):
+        value = value.value
     if isinstance(value, str):
         return _text(value)
     if value is None or isinstance(value, bool):
@@ -50,19 +53,33 @@ def normalise_json(value: object, *, max_depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, int):
         return int(value) if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else _big_integer(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if max_depth <= 0:
-        raise JsonTooDeepError(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.")
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {_key(key): normalise_json(item, max_depth=max_depth - 1) for key, item in items}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [normalise_json(item, max_depth=max_depth - 1) for item in cast("Iterable[object]", value)]
+        return _object(cast("Mapping[object, object]", value).items(), max_depth)
+    if isinstance(value, list | tuple):
+        return _array(cast("Iterable[object]", value), max_depth)
     return _other(value, max_depth)
 
 
+def _object(items: Iterable[tuple[object, object]], max_depth: int) -> dict[str, Any]:
+    _check_depth(max_depth)
+    return {_key(key): normalise_json(item, max_depth=max_depth - 1) for key, item in items}
+
+
+def _array(items: Iterable[object], max_depth: int) -> list[Any]:
+    _check_depth(max_depth)
+    return [normalise_json(item, max_depth=max_depth - 1) for item in items]
+
+
+def _check_depth(max_depth: int) -> None:
+    if max_depth <= 0:
+        raise JsonTooDeepError(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.")
+
+
 def _text(value: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else str(value)
+    # str() of a mixed-in enum or of markup would not be its characters.
+    plain = str.__str__(value)
+    return _UNSTORABLE.sub("\ufffd", plain) if _UNSTORABLE.search(plain) else plain
 
 
 def _key(key: object) -> str:
@@ -70,7 +87,8 @@ def _key(key: object) -> str:
         return _text(key)
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
-    return _text(str(key))
+    plain = normalise_json(key)
+    return plain if isinstance(plain, str) else _text(str(plain))
 
 
 def _big_integer(value: int) -> float | None:
@@ -82,24 +100,32 @@ def _big_integer(value: int) -> float | None:
 
 def _other(value: object, max_depth: int) -> Any:
     if isinstance(value, BaseModel):
-        return normalise_json(value.model_dump(mode="python"), max_depth=max_depth)
+        return _model(value, max_depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return normalise_json(dataclasses.asdict(value), max_depth=max_depth)
-    if isinstance(value, enum.Enum):
-        return normalise_json(value.value, max_depth=max_depth)
+        return _object(((field.name, getattr(value, field.name)) for field in dataclasses.fields(value)), max_depth)
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, decimal.Decimal):
-        return normalise_json(float(value))
+        return normalise_json(float(value)) if value.is_finite() else None
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return _text(bytes(value).decode("utf-8", errors="replace"))
-    if isinstance(value, Iterable):
-        return [normalise_json(item, max_depth=max_depth - 1) for item in cast("Iterable[object]", value)]
+    if isinstance(value, set | frozenset):
+        return sorted(_array(cast("Iterable[object]", value), max_depth), key=dump_json)
+    if isinstance(value, Collection | Iterator) and not isinstance(value, type):
+        return _array(cast("Iterable[object]", value), max_depth)
     return _text(str(value))
+
+
+def _model(value: BaseModel, max_depth: int) -> Any:
+    try:
+        dumped = value.model_dump(mode="python")
+    except (RecursionError, ValueError) as error:  # pydantic's way to say that a model holds itself
+        raise JsonTooDeepError(f"A {type(value).__name__} cannot be turned into JSON: {error}") from error
+    return normalise_json(dumped, max_depth=max_depth)
 
 
 def dump_json(value: object) -> bytes:
@@ -108,14 +134,22 @@ def dump_json(value: object) -> bytes:
 
 
 def load_json(data: bytes | str) -> Any:
-    """The value of JSON text, normalised.
+    """The value of JSON text, normalised. NaN, infinities and lone surrogates get the values `normalise_json` says.
 
     Raises:
         InvalidRequestError: not JSON, or too deep.
     """
     try:
         return normalise_json(orjson.loads(data))
-    except (orjson.JSONDecodeError, RecursionError) as error:
+    except orjson.JSONDecodeError:
+        return normalise_json(_load_tolerantly(data))
+
+
+def _load_tolerantly(data: bytes | str) -> Any:
+    """The slower parser of the standard library, which reads what orjson refuses."""
+    try:
+        return json.loads(data if isinstance(data, str) else data.decode("utf-8", errors="surrogatepass"))
+    except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"Not valid JSON: {error}") from error
 
 

@@ -21,6 +21,12 @@ ERROR_PIN: Final = "error"
 MAX_LIST_INDEX: Final = 100_000
 """A list is padded up to the index of its last entry; beyond this the pin name is refused."""
 
+MAX_PADDING: Final = 1_000_000
+"""Holes that the dynamic pins of one node may leave in all their lists together."""
+
+MAX_PATH_STEPS: Final = 50
+"""Steps of a dynamic pin; a longer path selects nothing and cannot be folded."""
+
 _DELIMITERS = re.compile(r"(_\$_|_#_|_@_)")
 
 
@@ -62,7 +68,7 @@ def select(value: Any, source_name: str) -> Any:
     A path that resolves to null carries nothing either: only a plain pin delivers null.
     """
     parsed = parse_path(source_name)
-    if parsed is None:
+    if parsed is None or len(parsed[1]) > MAX_PATH_STEPS:
         return NOTHING
     current = value
     for delimiter, identifier in parsed[1]:
@@ -84,36 +90,72 @@ def _step(value: Any, delimiter: str, identifier: str) -> Any:
 def fold(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """`inputs` with every dynamic pin merged into its base pin; the raw dynamic keys stay beside it.
 
+    The values of `inputs` are not changed.
+
     Raises:
-        BlockInputError: a list index that is no number, negative or beyond MAX_LIST_INDEX.
+        BlockInputError: a list index that is no number, negative or beyond MAX_LIST_INDEX; a path of more than
+            MAX_PATH_STEPS steps; more than MAX_PADDING holes.
     """
     folded = dict(inputs)
+    fold_in = _Fold()
     for pin in inputs:
         parsed = parse_path(pin)
         if parsed is None or not parsed[1]:
             continue
         base, steps = parsed
-        folded[base] = _put(folded.get(base), steps, inputs[pin], pin)
+        if len(steps) > MAX_PATH_STEPS:
+            raise BlockInputError(f"Pin {_shown(pin)} has {len(steps)} steps, the limit is {MAX_PATH_STEPS}.")
+        folded[base] = fold_in.put(folded.get(base), steps, inputs[pin], pin)
     return folded
 
 
-def _put(container: Any, steps: list[tuple[str, str]], value: Any, pin: str) -> Any:
-    if not steps:
-        return value
-    delimiter, identifier = steps[0]
-    if delimiter == LIST_DELIMITER:
-        if not identifier.isdecimal() or int(identifier) > MAX_LIST_INDEX:
-            raise BlockInputError(
-                f"Pin {pin!r}: {identifier!r} is not a list index between 0 and {MAX_LIST_INDEX}. Rename the pin."
-            )
-        index = int(identifier)
-        items: list[Any] = list(container) if isinstance(container, list) else []
+class _Fold:
+    """Puts values along paths, copying every container it changes once, and counts the holes it leaves."""
+
+    def __init__(self) -> None:
+        self._holes = 0
+        self._own: dict[int, Any] = {}
+
+    def put(self, container: Any, steps: list[tuple[str, str]], value: Any, pin: str) -> Any:
+        if not steps:
+            return value
+        delimiter, identifier = steps[0]
+        if delimiter == LIST_DELIMITER:
+            items = self._owned(container, list)
+            index = _list_index(identifier, pin)
+            self._pad(items, index, pin)
+            items[index] = self.put(items[index], steps[1:], value, pin)
+            return items
+        mapping = self._owned(container, dict)
+        mapping[identifier] = self.put(mapping.get(identifier), steps[1:], value, pin)
+        return mapping
+
+    def _owned(self, container: Any, kind: type[Any]) -> Any:
+        """`container` if it is a copy of ours, else a copy; empty if it is no `kind`."""
+        if id(container) in self._own and isinstance(container, kind):
+            return container
+        copy = kind(container) if isinstance(container, kind) else kind()
+        self._own[id(copy)] = copy
+        return copy
+
+    def _pad(self, items: list[Any], index: int, pin: str) -> None:
+        self._holes += max(0, index - len(items))
+        if self._holes > MAX_PADDING:
+            raise BlockInputError(f"Pin {_shown(pin)} leaves more than {MAX_PADDING} holes in lists.")
         items.extend([None] * (index + 1 - len(items)))
-        items[index] = _put(items[index], steps[1:], value, pin)
-        return items
-    mapping: dict[str, Any] = dict(container) if isinstance(container, dict) else {}
-    mapping[identifier] = _put(mapping.get(identifier), steps[1:], value, pin)
-    return mapping
+
+
+def _list_index(identifier: str, pin: str) -> int:
+    if not identifier.isdecimal() or len(identifier) > 9 or int(identifier) > MAX_LIST_INDEX:
+        raise BlockInputError(
+            f"Pin {_shown(pin)}: {_shown(identifier)} is not a list index between 0 and {MAX_LIST_INDEX}. "
+            "Rename the pin."
+        )
+    return int(identifier)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 100 else text[:100] + "…")
 
 
 def source_matches(source_name: str, pin: str) -> bool:
