@@ -7,15 +7,19 @@ from activities.heartbeat import heartbeats
 from activities.outputs import assemble_outputs
 from activities.recording import Recording
 from models.events import EventKind, ExecutionEvent
-from models.ports import ExecutionRecorder
+from models.ids import owner_key_id_of
+from models.ports import ExecutionRecorder, GraphRunner
 from models.values import ValueStore
-from models.wire import CloseExecutionInput, CloseExecutionResult, RecordExecutionsInput
+from models.wire import CloseExecutionInput, CloseExecutionResult, RecordExecutionsInput, RunIdentity
 
 
 class RecordingActivities:
     """Every call may be repeated: rows are upserted and never go back in status."""
 
-    def __init__(self, *, recorder: ExecutionRecorder, recording: Recording, values: ValueStore) -> None:
+    def __init__(
+        self, *, recorder: ExecutionRecorder, recording: Recording, values: ValueStore, runner: GraphRunner
+    ) -> None:
+        self._runner = runner
         self._recorder = recorder
         self._recording = recording
         self._values = values
@@ -26,6 +30,13 @@ class RecordingActivities:
         structlog.contextvars.bind_contextvars(graph_exec_id=input.run.graph_exec_id, user_id=input.run.user_id)
         async with heartbeats():
             await self._recorder.record_nodes(input.run, input.records)
+
+    @activity.defn(name="request_cancellation")
+    async def request_cancellation(self, run: RunIdentity) -> None:
+        """Requests Temporal cancellation of the execution this activity belongs to."""
+        owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
+        assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
+        await self._runner.cancel(run.graph_exec_id, owner_key_id=owner_key_id)
 
     @activity.defn(name="close_execution")
     async def close_execution(self, closing: CloseExecutionInput) -> CloseExecutionResult:

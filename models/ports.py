@@ -89,7 +89,7 @@ class GraphRunner(Protocol):
         """Asks the execution to end; False if it has ended (or never ran)."""
         ...
 
-    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: "StopRequest") -> bool:
+    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
         """Requests Temporal cancellation; False if it has ended (or never ran)."""
         ...
 

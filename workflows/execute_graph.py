@@ -332,14 +332,15 @@ class ExecuteGraphWorkflow:
         return ExecutionStatus.COMPLETED, None, None
 
     async def _end_as_cancelled(self) -> None:
-        """Raises CancelledError; after a `cancel` signal it asks Temporal for the cancellation first."""
-        if not workflow.cancellation_reason():
-            info = workflow.info()
-            try:
-                await workflow.get_external_workflow_handle(info.workflow_id, run_id=info.run_id).cancel()
-                await workflow.wait_condition(lambda: False, timeout=timedelta(seconds=10))
-            except TimeoutError:
-                pass
+        """Raises CancelledError. The server only lets a workflow end Canceled if its cancellation was requested, which
+        the signal `cancel` alone does not do."""
+        if workflow.cancellation_reason() is None:
+            await _uncancelled(
+                workflow.start_activity_method(
+                    RecordingActivities.request_cancellation, self._run, **options.REQUEST_CANCELLATION
+                )
+            )
+            await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
         raise asyncio.CancelledError("Cancelled")
 
     async def _record_batch(self) -> None:

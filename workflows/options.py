@@ -55,6 +55,15 @@ RECORD_EXECUTIONS: Final = ActivityConfig(
 )
 
 
+REQUEST_CANCELLATION: Final = ActivityConfig(
+    start_to_close_timeout=timedelta(minutes=1),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RECORD_RETRY,
+    cancellation_type=ActivityCancellationType.ABANDON,
+    summary="Request cancellation",
+)
+
+
 def of_block(node: PlanNode) -> ActivityConfig:
     """How one node execution is scheduled."""
     return ActivityConfig(

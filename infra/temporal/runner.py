@@ -50,7 +50,7 @@ class TemporalGraphRunner:
         handle = self._handle(graph_exec_id, owner_key_id)
         return await _if_running(handle.signal("stop", request, rpc_timeout=RPC_TIMEOUT))
 
-    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: StopRequest) -> bool:
+    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
         return await _if_running(handle.cancel(rpc_timeout=RPC_TIMEOUT))
 

@@ -20,6 +20,7 @@ from infra.language_model import OpenAICompatibleLanguageModel
 from infra.postgres import Database
 from infra.settings import Settings, WorkerSettings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
+from infra.temporal.runner import TemporalGraphRunner
 from models.ports import NoCredits
 from models.values import ValueStore
 from services.worker.interceptors import WorkerInterceptor
@@ -45,8 +46,11 @@ class ActivitySet:
 
 
 @asynccontextmanager
-async def activity_set(settings: Settings, *, blocks: BlockRegistry | None = None) -> AsyncGenerator[ActivitySet]:
+async def activity_set(
+    client: Client, settings: Settings, *, blocks: BlockRegistry | None = None
+) -> AsyncGenerator[ActivitySet]:
     """Opens the adapters and closes them at the end. `blocks`: the discovered ones unless given."""
+    runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
     database = Database(settings.postgres, application_name="perdure-worker")
     redis_client = redis.connect(settings.redis)
     language_model = OpenAICompatibleLanguageModel(settings.language_model)
@@ -70,7 +74,7 @@ async def activity_set(settings: Settings, *, blocks: BlockRegistry | None = Non
                 clock=SystemClock(),
                 services={"language_model": language_model},
             ),
-            recording=RecordingActivities(recorder=recorder, recording=recording, values=values),
+            recording=RecordingActivities(recorder=recorder, recording=recording, values=values, runner=runner),
         )
     finally:
         await language_model.aclose()
@@ -88,6 +92,7 @@ def build_worker(client: Client, activities: ActivitySet, *, task_queue: str, se
             activities.blocks.execute_block,
             activities.recording.close_execution,
             activities.recording.record_executions,
+            activities.recording.request_cancellation,
         ],
         interceptors=[WorkerInterceptor()],
         workflow_runner=sandbox(),

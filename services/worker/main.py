@@ -23,7 +23,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     client = await connect(settings)
-    async with activity_set(settings) as activities:
+    async with activity_set(client, settings) as activities:
         task_queue = settings.temporal.temporal_task_queue
         async with build_worker(client, activities, task_queue=task_queue, settings=settings.worker):
             _log.info("worker ready", task_queue=task_queue, temporal=settings.temporal.temporal_address)

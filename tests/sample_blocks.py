@@ -1,0 +1,210 @@
+"""Blocks that only tests need: what they do to the world, or how they fail, can be steered by their input."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from activities.blocks.registry import BlockRegistry
+from models.blocks import Block, BlockContext, BlockEffect, BlockInput, BlockOutput, Emission, RetryPolicy, pin
+from models.errors import BlockError, BlockTransientError, InsufficientCreditsError
+
+
+class Journal:
+    """What blocks did, in this process: (node_exec_id, idempotency key, attempt, value)."""
+
+    entries: ClassVar[list[tuple[str, str, int, Any]]] = []
+    running: ClassVar[set[str]] = set()
+
+    @classmethod
+    def of_run(cls, context_ids: set[str]) -> list[tuple[str, str, int, Any]]:
+        return [entry for entry in cls.entries if entry[0] in context_ids]
+
+
+class ValueInput(BlockInput):
+    value: Any = pin(None)
+
+
+class ValueOutput(BlockOutput):
+    out: Any = None
+
+
+class EchoBlock(Block[ValueInput]):
+    """Emits what it gets."""
+
+    id = "echo"
+    description = "Emits its value."
+    Input = ValueInput
+    Output = ValueOutput
+
+    async def run(self, input: ValueInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "out", input.value
+
+
+class SpreadInput(BlockInput):
+    count: int = pin()
+    size: int = pin(0)
+    offset: int = pin(0)
+
+
+class SpreadBlock(Block[SpreadInput]):
+    """Emits `count` numbers, or strings of `size` characters that begin with the number."""
+
+    id = "spread"
+    description = "Emits many values."
+    Input = SpreadInput
+    Output = ValueOutput
+
+    async def run(self, input: SpreadInput, context: BlockContext) -> AsyncIterator[Emission]:
+        for number in range(input.offset, input.offset + input.count):
+            yield "out", str(number).ljust(input.size, "x") if input.size else number
+
+
+class SumInput(BlockInput):
+    a: float = pin()
+    b: float = pin()
+
+
+class SumBlock(Block[SumInput]):
+    id = "sum"
+    description = "Adds two numbers."
+    Input = SumInput
+    Output = ValueOutput
+
+    async def run(self, input: SumInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "out", input.a + input.b
+
+
+class SleepInput(BlockInput):
+    value: Any = pin(None)
+    seconds: float = pin(0.0)
+
+
+class SleepBlock(Block[SleepInput]):
+    """Sleeps, then emits."""
+
+    id = "sleep"
+    description = "Sleeps."
+    effect = BlockEffect.READ
+    Input = SleepInput
+    Output = ValueOutput
+
+    async def run(self, input: SleepInput, context: BlockContext) -> AsyncIterator[Emission]:
+        Journal.running.add(context.graph_exec_id)
+        await asyncio.sleep(input.seconds)
+        yield "out", input.value
+
+
+class FailInput(BlockInput):
+    value: Any = pin(None)
+    message: str = pin("it broke")
+
+
+class FailBlock(Block[FailInput]):
+    """Emits once, then fails."""
+
+    id = "fail"
+    description = "Fails."
+    Input = FailInput
+    Output = ValueOutput
+
+    async def run(self, input: FailInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "out", input.value
+        raise BlockError(input.message)
+
+
+class FlakyInput(BlockInput):
+    value: Any = pin(None)
+    failures: int = pin(2)
+
+
+class FlakyBlock(Block[FlakyInput]):
+    """Fails transiently on its first attempts."""
+
+    id = "flaky"
+    description = "Fails at first."
+    effect = BlockEffect.READ
+    retry = RetryPolicy(max_attempts=3, initial_seconds=0.01)
+    Input = FlakyInput
+    Output = ValueOutput
+
+    async def run(self, input: FlakyInput, context: BlockContext) -> AsyncIterator[Emission]:
+        Journal.entries.append((context.node_exec_id, context.idempotency_key, context.attempt, input.value))
+        if context.attempt <= input.failures:
+            raise BlockTransientError(f"not yet (attempt {context.attempt})")
+        yield "out", input.value
+
+
+class WriteBlock(Block[ValueInput]):
+    """Has an effect that must not happen twice."""
+
+    id = "write"
+    description = "Writes."
+    effect = BlockEffect.WRITE
+    Input = ValueInput
+    Output = ValueOutput
+
+    async def run(self, input: ValueInput, context: BlockContext) -> AsyncIterator[Emission]:
+        Journal.entries.append((context.node_exec_id, context.idempotency_key, context.attempt, input.value))
+        yield "out", input.value
+
+
+class FlakyWriteBlock(Block[FlakyInput]):
+    """A write whose attempts fail with a known outcome."""
+
+    id = "flaky_write"
+    description = "Writes at last."
+    effect = BlockEffect.WRITE
+    retry = RetryPolicy(max_attempts=3, initial_seconds=0.01)
+    Input = FlakyInput
+    Output = ValueOutput
+
+    async def run(self, input: FlakyInput, context: BlockContext) -> AsyncIterator[Emission]:
+        if context.attempt <= input.failures:
+            raise BlockTransientError("refused, nothing written")
+        yield "out", input.value
+
+
+class BrokeBlock(Block[ValueInput]):
+    """Cannot be paid for."""
+
+    id = "broke"
+    description = "Costs too much."
+    Input = ValueInput
+    Output = ValueOutput
+
+    async def run(self, input: ValueInput, context: BlockContext) -> AsyncIterator[Emission]:
+        raise InsufficientCreditsError("Insufficient balance of $0, where this will cost $1")
+        yield "out", input.value
+
+
+class ShortTimeoutBlock(Block[SleepInput]):
+    id = "short_timeout"
+    description = "Has a short time limit."
+    timeout = timedelta(seconds=0.2)
+    Input = SleepInput
+    Output = ValueOutput
+
+    async def run(self, input: SleepInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "out", "before"
+        await asyncio.sleep(input.seconds)
+        yield "out", input.value
+
+
+SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
+    EchoBlock,
+    SpreadBlock,
+    SumBlock,
+    SleepBlock,
+    FailBlock,
+    FlakyBlock,
+    WriteBlock,
+    FlakyWriteBlock,
+    BrokeBlock,
+    ShortTimeoutBlock,
+)
+
+
+def sample_registry() -> BlockRegistry:
+    """The built-in blocks and the sample blocks."""
+    return BlockRegistry([*BlockRegistry.discover().all(), *SAMPLE_BLOCKS])

@@ -1,0 +1,53 @@
+"""Long, wide and heavy graphs: the budgets of the dispatcher hold."""
+
+import pytest
+
+from models.execution import ExecutionStatus
+from tests.builders import make_graph, make_link, make_node
+from tests.workflow.conftest import Engine
+
+
+async def run_chain(engine: Engine, length: int) -> None:
+    nodes = [make_node("n0", "echo", value="v"), *(make_node(f"n{i}", "echo") for i in range(1, length))]
+    links = [make_link(f"n{i}.out", f"n{i + 1}.value") for i in range(length - 1)]
+    outcome = await engine.execute(make_graph(nodes, links, blocks=engine.blocks))
+    assert outcome.result.status is ExecutionStatus.COMPLETED
+    assert outcome.result.stats.node_exec_count == length
+    assert outcome.terminal[f"n{length - 1}"]["out"] == [{"inline": "v"}]
+
+
+async def run_fan_out(engine: Engine, *, width: int, size: int = 0) -> None:
+    nodes = [
+        make_node("spread", "spread", count=width, size=size),
+        make_node("each", "echo"),
+        make_node("out", "agent_output_block", name="all"),
+    ]
+    links = [make_link("spread.out", "each.value"), make_link("each.out", "out.value")]
+    outcome = await engine.execute(make_graph(nodes, links, blocks=engine.blocks))
+    expected = [str(i).ljust(size, "x") if size else i for i in range(width)]
+    assert outcome.result.status is ExecutionStatus.COMPLETED
+    assert outcome.outputs["all"] == expected
+    assert outcome.result.stats.node_exec_count == 2 * width + 1
+
+
+async def test_chain_of_500(engine: Engine) -> None:
+    await run_chain(engine, 500)
+
+
+async def test_fan_out_of_200_values_of_100_kb(engine: Engine) -> None:
+    await run_fan_out(engine, width=200, size=100_000)
+
+
+async def test_fan_out_of_200_values_just_below_the_inline_limit(engine: Engine) -> None:
+    """3 MB of inline values at once: more than one activation may carry."""
+    await run_fan_out(engine, width=200, size=15_000)
+
+
+async def test_fan_out_of_500(engine: Engine) -> None:
+    await run_fan_out(engine, width=500)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_fan_out_of_5000(engine: Engine) -> None:
+    await run_fan_out(engine, width=5000)
