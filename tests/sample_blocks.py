@@ -165,6 +165,35 @@ class FlakyWriteBlock(Block[FlakyInput]):
         yield "out", input.value
 
 
+class FileWriteInput(BlockInput):
+    value: Any = pin(None)
+    path: str = pin()
+    seconds: float = pin(0.0)
+
+
+class FileWriteBlock(Block[FileWriteInput]):
+    """An effect that shows in a file, one line each; it must never happen twice."""
+
+    id = "file_write"
+    description = "Appends its idempotency key to a file."
+    effect = BlockEffect.WRITE
+    Input = FileWriteInput
+    Output = ValueOutput
+
+    async def run(self, input: FileWriteInput, context: BlockContext) -> AsyncIterator[Emission]:
+        with open(input.path, "a") as file:
+            file.write(context.idempotency_key + "\n")
+        await asyncio.sleep(input.seconds)
+        yield "out", input.value
+
+
+class KeyedFileWriteBlock(FileWriteBlock):
+    """The same for a third party that knows idempotency keys: it may be asked twice for one effect."""
+
+    id = "keyed_file_write"
+    uses_idempotency_key = True
+
+
 class BrokeBlock(Block[ValueInput]):
     """Cannot be paid for."""
 
@@ -200,6 +229,8 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     FlakyBlock,
     WriteBlock,
     FlakyWriteBlock,
+    FileWriteBlock,
+    KeyedFileWriteBlock,
     BrokeBlock,
     ShortTimeoutBlock,
 )
