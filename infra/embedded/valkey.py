@@ -72,6 +72,7 @@ class ValkeyServer:
                 "appendonly yes",
                 "appendfsync everysec",
                 'save ""',
+                "loglevel warning",
                 "maxmemory-policy noeviction",
                 "",
             ]

@@ -136,13 +136,16 @@ def _clean_up(folder: StackHome) -> None:
 
 
 def _supervise(folder: StackHome, *, port: int | None, quiet: bool) -> None:
-    sink = LogSink(folder.logs, to_terminal=not quiet)
-    try:
-        secrets = ensure_secrets(folder)
-        stack = LocalStack(folder, Settings(), secrets, gateway_port=port, say=lambda line: sink.write("perdure", line))
-        asyncio.run(Supervisor(folder, stack, sink).run(lambda running: typer.echo(_summary(running))))
-    finally:
-        sink.close()
+    with LogSink(folder.logs, to_terminal=not quiet) as sink:
+        stack = LocalStack(
+            folder,
+            Settings(),
+            ensure_secrets(folder),
+            gateway_port=port,
+            say=lambda line: sink.write("perdure", line),
+        )
+        supervisor = Supervisor(folder, stack, sink)
+        asyncio.run(supervisor.run(lambda running: typer.echo(f"{_summary(running)}\nCtrl-C stops the stack.")))
 
 
 def _start_detached(folder: StackHome, port: int | None) -> RunningStack:
@@ -167,8 +170,8 @@ def _start_detached(folder: StackHome, port: int | None) -> RunningStack:
     running = _find_running(folder)
     if running is not None:
         return running
-    printed = output.read_text(errors="replace").strip()
-    raise StackError(printed.rpartition("error: ")[2] or f"The stack ended while starting: see {folder.logs}")
+    printed = "\n" + output.read_text(errors="replace").strip()
+    raise StackError(printed.partition("\nerror: ")[2] or f"The stack ended while starting:{printed}")
 
 
 def _find_running(folder: StackHome) -> RunningStack | None:
