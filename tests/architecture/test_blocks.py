@@ -1,0 +1,158 @@
+"""Blocks do nothing behind the engine's back, and keep the ids and pins that exported graphs name."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import activities.blocks
+from activities.blocks.registry import BlockRegistry
+from models.blocks import Block, BlockCategory, BlockKind
+
+MODULES = sorted(Path(activities.blocks.__path__[0]).rglob("*.py"))
+
+ALLOWED_IMPORTS = {
+    *("activities.blocks", "activities.templates", "models", "pydantic"),
+    *("collections", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "operator", "re"),
+    *("string", "typing"),
+}
+REGISTRY_IMPORTS = {"activities", "difflib", "importlib", "inspect", "pkgutil", "types"}
+FORBIDDEN_NAMES = {"__import__", "breakpoint", "compile", "eval", "exec", "globals", "input", "open", "print"}
+
+# Name, id, kind, static or dynamic output, categories; pins as name:type(format)=default, "+" where advanced.
+FACTS = """
+AddToListBlock aeb08fc1-2fc1-4141-bc8e-f758f183a822 Standard dynamic BASIC
+  in  list:array=[] entry:any=null entries:array=[]+ position:integer|null=null+
+  out updated_list:array error:string
+AgentInputBlock c0a8e994-ebf1-4a9c-a4d8-89d09c86741b Input static INPUT BASIC
+  in  name:string value:any=null+ title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+
+  out result:any
+AgentNumberInputBlock 96dae2bb-97a2-41c2-bd2f-13a3b5a8ea98 Input static INPUT BASIC
+  in  name:string value:integer|null=null title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+
+  out result:integer
+AgentOutputBlock 363ae599-353e-4804-937e-b2ee3cef3da4 Output static OUTPUT BASIC
+  in  value:any=null name:string title:string|null=null+ description:string|null=null+ format:string=""+
+      escape_html:boolean=false+ advanced:boolean=false+ secret:boolean=false+
+  out output:any name:any
+AgentShortTextInputBlock 7fcd3bcb-8e1b-4e69-903d-32d3d4a92158 Input static INPUT BASIC
+  in  name:string value:string|null(short-text)=null title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+
+  out result:string
+CalculatorBlock b1ab9b19-67a6-406d-abf5-2dba76d00c79 Standard dynamic LOGIC
+  in  operation:string a:number b:number round_result:boolean=false+
+  out result:number error:string
+ConditionBlock 715696a0-e1da-45c8-b209-c2fa9c3b0be6 Standard dynamic LOGIC
+  in  value1:any operator:string value2:any yes_value:any=null+ no_value:any=null+
+  out result:boolean yes_output:any no_output:any error:string
+CountItemsBlock 3c9c2f42-b0c3-435f-ba35-05f7a25c772a Standard dynamic LOGIC
+  in  collection:any
+  out count:integer error:string
+CreateDictionaryBlock b924ddf4-de4f-4b56-9a85-358930dcbc91 Standard dynamic DATA
+  in  values:object
+  out dictionary:object error:string
+FillTextTemplateBlock db7d8f02-2f44-4c55-ab7a-eae0941f0c30 Standard dynamic TEXT
+  in  values:object format:string escape_html:boolean=false+
+  out output:string error:string
+FindInDictionaryBlock 0e50422c-6dee-4145-83d6-3a5a392f65de Standard dynamic BASIC
+  in  input:any key:string|integer
+  out output:any missing:any error:string
+NoteBlock cc10ff7b-7753-4ff2-9af6-9399b1a7eddc Note dynamic BASIC
+  in  text:string
+  out output:string error:string
+StepThroughItemsBlock f66a3543-28d3-4ab5-8945-9b336371e2ce Standard dynamic LOGIC
+  in  items:array=[] items_object:object={} items_str:string=""
+  out item:any key:any error:string
+StoreValueBlock 1ff065e9-88e8-4358-9d82-8dc91f622ba9 Standard static BASIC
+  in  input:any data:any=null+
+  out output:any error:string
+LLMCallBlock 39075a8a-ec6d-4375-8d95-1fb754b26b68 AI dynamic AI
+  in  prompt:string model:string|null=null max_tokens:integer|null=null+ temperature:number|null=null+
+  out response:string error:string
+TextInputBlock ea93abc2-ff44-4ec5-b954-1b4ae2cefb4b Input static INPUT BASIC
+  in  name:string="text" value:any(short-text)=null title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+
+  out result:any
+"""
+
+
+def imports_of(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_blocks_import_nothing_that_reaches_out(module: Path) -> None:
+    allowed = ALLOWED_IMPORTS | (REGISTRY_IMPORTS if module.name == "registry.py" else set())
+    for name in imports_of(ast.parse(module.read_text())):
+        parts = name.split(".")
+        prefixes = {".".join(parts[: length + 1]) for length in range(len(parts))}
+        assert prefixes & allowed, f"{module.name} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_blocks_call_nothing_that_reaches_out(module: Path) -> None:
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & FORBIDDEN_NAMES
+
+
+def type_of(schema: dict[str, Any]) -> str:
+    types = [option.get("type", "any") for option in schema.get("anyOf", [schema])]
+    return "|".join(types) + (f"({schema['format']})" if "format" in schema else "")
+
+
+def input_pins(block: type[Block[Any]]) -> set[str]:
+    schema = block.input_schema()
+    required = schema.get("required", [])
+    return {
+        f"{name}:{type_of(pin)}"
+        + ("" if name in required else "=" + json.dumps(pin["default"]))
+        + ("+" if pin["advanced"] else "")
+        for name, pin in schema["properties"].items()
+    }
+
+
+def output_pins(block: type[Block[Any]]) -> set[str]:
+    return {f"{name}:{type_of(pin)}" for name, pin in block.output_schema()["properties"].items()}
+
+
+@pytest.mark.parametrize("fact", re.split(r"\n(?=\w)", FACTS.strip()), ids=lambda fact: fact.split()[0])
+def test_ids_and_pins(fact: str) -> None:
+    head, inputs, outputs = re.split(r"\n  (?:in|out) ", fact)
+    name, block_id, kind, output, *categories = head.split()
+    block = BlockRegistry.discover().get(block_id)
+    assert block.name() == name
+    assert block.kind is BlockKind(kind)
+    assert block.static_output == (output == "static")
+    assert block.categories == tuple(BlockCategory[category] for category in categories)
+    assert input_pins(block) == set(inputs.split())
+    assert output_pins(block) == set(outputs.split())
+
+
+def test_every_block_has_facts() -> None:
+    names = {fact.split()[0] for fact in re.split(r"\n(?=\w)", FACTS.strip())}
+    assert {block.name() for block in BlockRegistry.discover().all()} == names
+
+
+@pytest.mark.parametrize("block", BlockRegistry.discover().all(), ids=lambda block: block.name())
+def test_schemas_are_plain_and_describe_every_pin(block: type[Block[Any]]) -> None:
+    for schema in (block.input_schema(), block.output_schema()):
+        assert "$" not in json.dumps(schema).replace("$_", "")
+        for pin in schema["properties"].values():
+            assert "description" in pin or pin.get("title") == "Default Value"
+    assert all("secret" in pin and "advanced" in pin for pin in block.input_schema()["properties"].values())
+    assert block.description.endswith(".")
