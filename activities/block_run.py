@@ -11,8 +11,9 @@ from models.pins import ERROR_PIN, NOTHING, base_name, fold, is_dynamic, select
 from models.values import Values, ValueStore
 from models.wire import BlockOutputItem, ExecuteBlockInput
 
-MAX_INLINE_BYTES: Final = 1024 * 1024
-"""Inline emissions of one node execution; beyond it they become references (a Temporal payload may have 2 MiB)."""
+MAX_INLINE_BYTES: Final = 384 * 1024
+"""Inline emissions of one node execution; beyond it they become references (Temporal warns of payloads over 512 KiB
+and refuses them over 2 MiB)."""
 
 MAX_EMISSIONS: Final = 20_000
 

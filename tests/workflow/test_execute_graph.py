@@ -6,8 +6,8 @@ from temporalio.exceptions import ApplicationError
 
 from models.execution import ExecutionStatus
 from tests.builders import make_graph, make_link, make_node
+from tests.engine import Engine
 from tests.sample_blocks import Journal
-from tests.workflow.conftest import Engine
 
 
 async def test_chain_ends_completed_with_the_last_value(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from temporalio.client import WorkflowHistory
 
 from models.execution import ExecutionStatus
 from tests.builders import make_graph, make_link, make_node
-from tests.workflow.conftest import OWNER, Engine
+from tests.engine import OWNER, Engine
 
 CANARY = "canary-7f3a91"
 

@@ -4,7 +4,7 @@ import pytest
 
 from models.execution import ExecutionStatus
 from tests.builders import make_graph, make_link, make_node
-from tests.workflow.conftest import Engine
+from tests.engine import Engine
 
 
 async def run_chain(engine: Engine, length: int) -> None:
@@ -38,9 +38,15 @@ async def test_fan_out_of_200_values_of_100_kb(engine: Engine) -> None:
     await run_fan_out(engine, width=200, size=100_000)
 
 
-async def test_fan_out_of_200_values_just_below_the_inline_limit(engine: Engine) -> None:
-    """3 MB of inline values at once: more than one activation may carry."""
-    await run_fan_out(engine, width=200, size=15_000)
+async def test_more_inline_payload_at_once_than_one_activation_may_carry(engine: Engine) -> None:
+    """A late static value frees 4.5 MB of waiting values: more than a workflow task completion may have."""
+    sources = [make_node(f"s{i}", "spread", count=25, size=15_000) for i in range(12)]
+    nodes = [*sources, make_node("late", "sleep", value=1, seconds=3), make_node("c", "count_items_block")]
+    links = [make_link(f"s{i}.out", "c.collection_#_item") for i in range(12)]
+    links.append(make_link("late.out", "c.collection_#_late", static=True))
+    outcome = await engine.execute(make_graph(nodes, links, blocks=engine.blocks))
+    assert outcome.result.status is ExecutionStatus.COMPLETED
+    assert outcome.terminal["c"]["count"] == [{"inline": 2}] * 300
 
 
 async def test_fan_out_of_500(engine: Engine) -> None:

@@ -11,9 +11,9 @@ from models.execution import ExecutionStatus
 from models.graph import Graph
 from models.wire import ExecuteGraphResult, StopRequest
 from tests.builders import make_graph, make_link, make_node
+from tests.engine import Engine, graph_exec_id_of
 from tests.polling import eventually
 from tests.sample_blocks import Journal
-from tests.workflow.conftest import Engine
 
 
 def slow_graph(engine: Engine) -> Graph:
@@ -28,13 +28,9 @@ def slow_graph(engine: Engine) -> Graph:
     return make_graph(nodes, links, blocks=engine.blocks)
 
 
-def run_id(handle: "WorkflowHandle[Any, Any]") -> str:
-    return handle.id.removeprefix("graph-exec-").partition(".")[0]
-
-
 async def start_slow(engine: Engine) -> "WorkflowHandle[Any, ExecuteGraphResult]":
     handle = await engine.start(slow_graph(engine))
-    await eventually(lambda: run_id(handle) in Journal.running)
+    await eventually(lambda: graph_exec_id_of(handle) in Journal.running)
 
     async def quick_branch_is_done() -> bool:
         progress = await handle.query("get_progress")
@@ -59,7 +55,7 @@ async def test_stop_lets_running_blocks_finish_within_the_grace(engine: Engine) 
     nodes = [make_node("slow", "sleep", value=1, seconds=1), make_node("after", "echo")]
     graph = make_graph(nodes, [make_link("slow.out", "after.value")], blocks=engine.blocks)
     handle = await engine.start(graph)
-    await eventually(lambda: run_id(handle) in Journal.running)
+    await eventually(lambda: graph_exec_id_of(handle) in Journal.running)
     await handle.signal("stop", StopRequest(grace_seconds=30))
     result = await handle.result()
     records = {record.node_id: record.status for record in await engine.node_records(graph, handle)}
@@ -78,7 +74,7 @@ async def test_cancel_ends_terminated_and_the_workflow_canceled(engine: Engine, 
 
     assert isinstance(caught.value.cause, CancelledError)
     assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
-    status, outputs, open_nodes = await stored_state(engine, run_id(handle))
+    status, outputs, open_nodes = await stored_state(engine, graph_exec_id_of(handle))
     assert status == "TERMINATED"
     assert outputs["graph"] == {"out": [{"inline": "so far"}]}
     assert open_nodes == 0

@@ -16,8 +16,8 @@ from models.execution import ExecutionStatus
 from models.graph import Graph
 from models.ids import new_id
 from tests.builders import make_graph, make_link, make_node
+from tests.engine import Engine
 from tests.polling import eventually
-from tests.workflow.conftest import Engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +74,7 @@ def lines(path: Path) -> list[str]:
 
 
 async def run_with_a_kill(engine: Engine, graph: Graph, effects: Path) -> "tuple[object, list[object]]":
-    engine = Engine(**{**vars(engine), "task_queue": f"deadly-{new_id()}"})
+    engine = engine.on_task_queue(f"deadly-{new_id()}")
     handle = await engine.start(graph)
     async with worker_process(engine.settings, engine.task_queue) as first:
         await eventually(lambda: len(lines(effects)) >= 20)
@@ -121,7 +121,7 @@ async def test_write_without_a_key_is_never_repeated_but_reported(idle_engine: E
 async def test_repeated_kills(idle_engine: Engine, tmp_path: Path, round_: int) -> None:
     effects = tmp_path / "effects"
     graph = two_hundred_blocks(idle_engine, effects, block="keyed_file_write")
-    engine = Engine(**{**vars(idle_engine), "task_queue": f"deadly-{new_id()}"})
+    engine = idle_engine.on_task_queue(f"deadly-{new_id()}")
     handle = await engine.start(graph)
     for count in (5 + round_, 25 + round_, 45 + round_):
         async with worker_process(engine.settings, engine.task_queue):

@@ -1,0 +1,154 @@
+"""One run of every shape a history can have. Recorded by `python -m tests.replay.record`, replayed by the tests."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+
+from models.wire import StopRequest
+from tests.builders import make_graph, make_link, make_node
+from tests.engine import Engine, graph_exec_id_of
+from tests.polling import eventually
+from tests.sample_blocks import Journal
+
+Handle = WorkflowHandle[Any, Any]
+Scenario = Callable[[Engine], Awaitable[Handle]]
+
+
+async def chain(engine: Engine) -> Handle:
+    nodes = [make_node("in", "agent_input_block", name="x"), make_node("a", "echo"), make_node("b", "echo")]
+    nodes.append(make_node("out", "agent_output_block", name="y"))
+    links = [make_link("in.result", "a.value"), make_link("a.out", "b.value"), make_link("b.out", "out.value")]
+    return await _run(engine, nodes, links, {"x": 1})
+
+
+async def fan_out(engine: Engine) -> Handle:
+    nodes = [make_node("s", "spread", count=30), make_node("e", "echo"), make_node("o", "agent_output_block", name="o")]
+    return await _run(engine, nodes, [make_link("s.out", "e.value"), make_link("e.out", "o.value")])
+
+
+async def fan_out_beyond_the_budget(engine: Engine) -> Handle:
+    """A late static value frees more inline payload than one activation may carry: the rest goes after a timer."""
+    sources = [make_node(f"s{i}", "spread", count=25, size=15_000) for i in range(3)]
+    nodes = [*sources, make_node("late", "sleep", value=1, seconds=1.0), make_node("c", "count_items_block")]
+    links = [make_link(f"s{i}.out", "c.collection_#_item") for i in range(3)]
+    links.append(make_link("late.out", "c.collection_#_late", static=True))
+    return await _run(engine, nodes, links)
+
+
+async def loop(engine: Engine) -> Handle:
+    nodes = [
+        make_node("seed", "echo", value=[]),
+        make_node("items", "spread", count=10),
+        make_node("fold", "add_to_list_block"),
+    ]
+    links = [
+        make_link("seed.out", "fold.list"),
+        make_link("items.out", "fold.entry"),
+        make_link("fold.updated_list", "fold.list"),
+    ]
+    return await _run(engine, nodes, links)
+
+
+async def error_branch(engine: Engine) -> Handle:
+    nodes = [make_node("bad", "fail", value=1), make_node("e", "agent_output_block", name="e")]
+    return await _run(engine, nodes, [make_link("bad.error", "e.value")])
+
+
+async def retry(engine: Engine) -> Handle:
+    return await _run(engine, [make_node("f", "flaky", value=1, failures=2)], [])
+
+
+async def static_back_fill(engine: Engine) -> Handle:
+    nodes = [
+        make_node("slow", "sleep", value=10, seconds=0.3),
+        make_node("items", "spread", count=5),
+        make_node("sum", "sum"),
+    ]
+    links = [make_link("slow.out", "sum.a", static=True), make_link("items.out", "sum.b")]
+    return await _run(engine, nodes, links)
+
+
+async def stop(engine: Engine) -> Handle:
+    handle = await _start_slow(engine)
+    await handle.signal("stop", StopRequest(grace_seconds=0))
+    return await _ended(handle)
+
+
+async def stop_with_grace(engine: Engine) -> Handle:
+    handle = await _start_slow(engine, seconds=1.0)
+    await handle.signal("stop", StopRequest(grace_seconds=30))
+    return await _ended(handle)
+
+
+async def cancel_by_signal(engine: Engine) -> Handle:
+    handle = await _start_slow(engine)
+    await handle.signal("cancel", StopRequest())
+    return await _ended(handle)
+
+
+async def cancel_by_temporal(engine: Engine) -> Handle:
+    handle = await _start_slow(engine)
+    await handle.cancel()
+    return await _ended(handle)
+
+
+async def cancel_after_stop(engine: Engine) -> Handle:
+    handle = await _start_slow(engine)
+    await handle.signal("stop", StopRequest(grace_seconds=3600))
+    await handle.cancel()
+    return await _ended(handle)
+
+
+async def failure(engine: Engine) -> Handle:
+    return await _run(engine, [make_node("b", "broke"), make_node("s", "sleep", seconds=600)], [])
+
+
+async def continue_as_new(engine: Engine) -> Handle:
+    """Needs a server that suggests continuing as new early; gives the last run of the chain."""
+    nodes = [make_node(f"n{i}", "echo", **({"value": 0} if i == 0 else {})) for i in range(12)]
+    return await _run(engine, nodes, [make_link(f"n{i}.out", f"n{i + 1}.value") for i in range(11)])
+
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (
+        chain,
+        fan_out,
+        fan_out_beyond_the_budget,
+        loop,
+        error_branch,
+        retry,
+        static_back_fill,
+        stop,
+        stop_with_grace,
+        cancel_by_signal,
+        cancel_by_temporal,
+        cancel_after_stop,
+        failure,
+    )
+}
+
+
+async def _run(engine: Engine, nodes: list[Any], links: list[Any], inputs: dict[str, Any] | None = None) -> Handle:
+    return await _ended(await engine.start(make_graph(nodes, links, blocks=engine.blocks), inputs))
+
+
+async def _ended(handle: Handle) -> Handle:
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return handle
+
+
+async def _start_slow(engine: Engine, *, seconds: float = 600.0) -> Handle:
+    nodes = [
+        make_node("quick", "echo", value="so far"),
+        make_node("out", "agent_output_block", name="out"),
+        make_node("slow", "sleep", value="late", seconds=seconds),
+        make_node("after", "echo"),
+    ]
+    links = [make_link("quick.out", "out.value"), make_link("slow.out", "after.value")]
+    handle = await engine.start(make_graph(nodes, links, blocks=engine.blocks))
+    await eventually(lambda: graph_exec_id_of(handle) in Journal.running)
+    return handle
