@@ -48,13 +48,21 @@ class RedisEventBus:
         self._ttl_seconds = ttl_seconds
 
     async def publish(self, events: Sequence[ExecutionEvent]) -> None:
+        """See EventBus.
+
+        Raises:
+            ServiceUnavailableError: Redis does not answer.
+        """
         by_execution: dict[GraphExecId, list[str]] = {}
         for event in events:
             arguments = by_execution.setdefault(event.graph_exec_id, [])
             arguments += (event.identity, event.model_dump_json(exclude={"cursor"}))
         for graph_exec_id, arguments in by_execution.items():
             keys = [_stream(graph_exec_id), _seen(graph_exec_id)]
-            await self._append(keys=keys, args=[self._max_length, self._ttl_seconds, *arguments])
+            try:
+                await self._append(keys=keys, args=[self._max_length, self._ttl_seconds, *arguments])
+            except RedisError as error:
+                raise _away(error) from error
 
     async def read(
         self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
@@ -68,13 +76,27 @@ class RedisEventBus:
         try:
             answer = await self._redis.xread({_stream(graph_exec_id): since}, count=limit, block=block)
         except RedisError as error:
-            raise ServiceUnavailableError(f"Redis does not answer: {type(error).__name__}") from error
+            raise _away(error) from error
         streams = cast("Any", answer.values() if isinstance(answer, dict) else [rows for _, rows in answer or ()])
         return [
             ExecutionEvent.model_validate_json(fields["event"]).model_copy(update={"cursor": cursor})
             for rows in streams
             for cursor, fields in _flat(rows)
         ]
+
+    async def ping(self) -> None:
+        """Raises ServiceUnavailableError unless Redis answers."""
+        try:
+            await self._redis.ping()
+        except RedisError as error:
+            raise _away(error) from error
+
+
+def _away(error: RedisError) -> ServiceUnavailableError:
+    return ServiceUnavailableError(
+        f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
+        user_message="Live events are not available at the moment. Please try again shortly.",
+    )
 
 
 def _flat(rows: Any) -> list[tuple[str, dict[str, str]]]:
