@@ -159,6 +159,12 @@ class BlockTransientError(BlockError):
     retryable = True
 
 
+class BlockTimeoutError(BlockTransientError):
+    """The block ran longer than it may."""
+
+    code = "block_timeout"
+
+
 class BlockConfigurationError(BlockError):
     """The server lacks what the block needs, for example an API key; the message says what to set."""
 
