@@ -72,6 +72,10 @@ class GraphStore(Protocol):
         """A version, also of a deleted graph: what an execution ran."""
         ...
 
+    async def owns(self, user_id: UserId, graph_id: GraphId) -> bool:
+        """Whether a graph is, or was until it was deleted, one of the user."""
+        ...
+
     async def list_active(self, user_id: UserId, page: PageRequest) -> Page[GraphSummary]:
         """The active version of every graph, the latest change first."""
         ...
@@ -144,8 +148,8 @@ class IdempotencyStore(Protocol):
         """
         ...
 
-    async def release(self, user_id: UserId, key: str) -> None:
-        """Forgets a key whose request was refused."""
+    async def find_digest(self, user_id: UserId, key: str) -> str | None:
+        """`body_sha256` of the request that a key is bound to."""
         ...
 
 

@@ -54,6 +54,10 @@ class SqlGraphStore:
         )
         return await self._first(statement)
 
+    async def owns(self, user_id: UserId, graph_id: GraphId) -> bool:
+        owned = select(GraphRow).where(col(GraphRow.user_id) == user_id, col(GraphRow.id) == graph_id)
+        return bool(await self._session.scalar(select(owned.exists())))
+
     async def list_active(self, user_id: UserId, page: PageRequest) -> Page[GraphSummary]:
         wanted = _present(user_id).where(col(GraphRow.is_active))
         rows = await self._session.scalars(

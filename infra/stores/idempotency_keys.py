@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -27,19 +27,14 @@ class SqlIdempotencyStore:
             "created_at": now,
         }
         await self._session.execute(insert(IdempotencyKeyRow).values(values).on_conflict_do_nothing())
-        bound = await self._session.scalar(
-            select(col(IdempotencyKeyRow.body_sha256)).where(
-                col(IdempotencyKeyRow.user_id) == user_id, col(IdempotencyKeyRow.key) == key
-            )
-        )
-        if bound != body_sha256:
+        if await self.find_digest(user_id, key) != body_sha256:
             raise IdempotencyKeyReusedError(
                 f"Idempotency-Key {key!r} was used before with another request. Use a new key for a new request."
             )
 
-    async def release(self, user_id: UserId, key: str) -> None:
-        await self._session.execute(
-            delete(IdempotencyKeyRow).where(
+    async def find_digest(self, user_id: UserId, key: str) -> str | None:
+        return await self._session.scalar(
+            select(col(IdempotencyKeyRow.body_sha256)).where(
                 col(IdempotencyKeyRow.user_id) == user_id, col(IdempotencyKeyRow.key) == key
             )
         )
