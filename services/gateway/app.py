@@ -1,0 +1,43 @@
+"""The ASGI application: routes, error model and middleware over a container."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from services.gateway.auth.openapi import add_auth_responses_to_openapi
+from services.gateway.container import Container
+from services.gateway.errors import install_error_handlers
+from services.gateway.features.blocks.router import router as blocks
+from services.gateway.features.codec.router import router as codec
+from services.gateway.features.executions.router import router as executions
+from services.gateway.features.graphs.router import router as graphs
+from services.gateway.features.health.router import router as health
+from services.gateway.features.users.router import router as users
+from services.gateway.middleware.body_limit import BodyLimit
+from services.gateway.middleware.cors import CorsByPath
+from services.gateway.middleware.request_context import RequestContext
+
+GZIP_FROM_BYTES = 50_000
+
+
+def create_app(container: Container) -> FastAPI:
+    """An application on the given parts; it opens and closes none of them."""
+    app = FastAPI(
+        title="Perdure",
+        description="Durable agent graphs on Temporal.",
+        version="0.1.0",
+        redirect_slashes=False,
+        # The first is the outermost: CORS headers belong on errors of every layer below.
+        middleware=[
+            Middleware(CorsByPath, api_origins=container.cors_origins, codec_origins=container.codec_origins),
+            Middleware(RequestContext),
+            Middleware(BodyLimit, max_bytes=container.max_request_bytes),
+            Middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES),
+        ],
+    )
+    app.state.container = container
+    for router in (health, users, blocks, graphs, executions, codec):
+        app.include_router(router)
+    install_error_handlers(app)
+    add_auth_responses_to_openapi(app)
+    return app

@@ -1,0 +1,58 @@
+"""What routes declare to say who may call them."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from models.api_keys import Permission
+from models.users import User
+from services.gateway.auth.principal import Principal
+from services.gateway.container import container_of
+
+bearer_scheme = HTTPBearer(
+    bearerFormat="jwt", scheme_name="HTTPBearerJWT", auto_error=False, description="A user's token, or an API key."
+)
+api_key_scheme = APIKeyHeader(name="X-API-Key", scheme_name="APIKeyHeader", auto_error=False)
+
+
+async def authenticated(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
+    api_key: Annotated[str | None, Security(api_key_scheme)],
+) -> Principal:
+    principal = await container_of(request).authenticator.authenticate(
+        bearer=bearer.credentials if bearer else None, api_key=api_key
+    )
+    structlog.contextvars.bind_contextvars(user_id=principal.user.id)
+    return principal
+
+
+def permitted(*permissions: Permission) -> Callable[[Principal], Principal]:
+    """A dependency that lets an API key pass only if it has all of `permissions`."""
+
+    def check(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
+        principal.demand(*permissions)
+        return principal
+
+    return check
+
+
+def _user_of(check: Callable[[Principal], Principal]) -> Callable[[Principal], User]:
+    def user(principal: Annotated[Principal, Depends(check)]) -> User:
+        return principal.user
+
+    return user
+
+
+AnyUser = Annotated[User, Depends(_user_of(permitted()))]
+"""Whoever has a valid credential."""
+
+IdentityOwner = Annotated[User, Depends(_user_of(permitted(Permission.IDENTITY)))]
+GraphReader = Annotated[User, Depends(_user_of(permitted(Permission.READ_GRAPH)))]
+GraphWriter = Annotated[User, Depends(_user_of(permitted(Permission.WRITE_GRAPH)))]
+GraphExecutor = Annotated[User, Depends(_user_of(permitted(Permission.EXECUTE_GRAPH)))]
+BlockReader = Annotated[User, Depends(_user_of(permitted(Permission.READ_BLOCK)))]
+BlockExecutor = Annotated[User, Depends(_user_of(permitted(Permission.EXECUTE_BLOCK)))]

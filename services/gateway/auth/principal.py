@@ -1,0 +1,21 @@
+"""Who makes a request, and what they may do."""
+
+from dataclasses import dataclass
+
+from models.api_keys import Permission
+from models.errors import ForbiddenError
+from models.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`permissions` is None for a bearer token, which may do everything its user may."""
+
+    user: User
+    permissions: frozenset[Permission] | None = None
+
+    def demand(self, *needed: Permission) -> None:
+        """Raises ForbiddenError if the API key lacks a permission."""
+        missing = [] if self.permissions is None else [name for name in needed if name not in self.permissions]
+        if missing:
+            raise ForbiddenError(f"Missing required permission(s): {', '.join(missing)}")

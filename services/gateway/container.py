@@ -1,0 +1,59 @@
+"""What the gateway is made of: ports and values, put together by a composition root (`main.py`, or a test's)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fastapi import Request
+from pydantic import SecretStr
+
+from activities.blocks.registry import BlockRegistry
+from models.ports import BlobStore, Clock, EventBus, GraphRunner
+from models.stores import UnitOfWorkFactory
+
+if TYPE_CHECKING:
+    from services.gateway.auth.authenticator import Authenticator
+
+HealthCheck = Callable[[], Awaitable[None]]
+"""Raises ServiceUnavailableError while the part does not answer."""
+
+
+class PayloadTranslator(Protocol):
+    """Temporal payloads in the JSON form of its codec protocol: `{"payloads": [{"metadata", "data"}, ...]}`."""
+
+    async def encode(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises InvalidRequestError."""
+        ...
+
+    async def decode(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises InvalidRequestError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """
+    Attributes:
+        block_services: ports for blocks that run directly, by name (see `BlockContext.services`).
+        checks: what `/ready` asks, by part.
+        codec: None where the Temporal Web UI gets nothing decoded.
+    """
+
+    units: UnitOfWorkFactory
+    authenticator: "Authenticator"
+    blocks: BlockRegistry
+    blobs: BlobStore
+    runner: GraphRunner
+    events: EventBus
+    clock: Clock
+    checks: Mapping[str, HealthCheck]
+    block_services: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    codec: PayloadTranslator | None = None
+    codec_token: SecretStr | None = None
+    codec_origins: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_request_bytes: int = 10 * 1024 * 1024
+
+
+def container_of(request: Request) -> Container:
+    return request.app.state.container

@@ -1,0 +1,57 @@
+"""Annotated dependencies and parameters that read like types."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Query, Request, Response
+
+from models.pages import Page, PageRequest
+from models.stores import UnitOfWork
+from services.gateway.container import Container, container_of
+
+MAX_VERSION: Final = 2_147_483_647
+MAX_PAGE: Final = 1_000_000
+LIST_PAGE_SIZE: Final = 250
+_ID = Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")
+
+GatewayContainer = Annotated[Container, Depends(container_of)]
+
+GraphIdPath = Annotated[str, _ID]
+GraphExecIdPath = Annotated[str, _ID]
+BlockIdPath = Annotated[str, _ID]
+VersionPath = Annotated[int, Path(ge=1, le=MAX_VERSION)]
+VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_VERSION)]
+
+
+async def _unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
+    async with container_of(request).units() as unit:
+        yield unit
+
+
+Unit = Annotated[UnitOfWork, Depends(_unit_of_work, scope="function")]
+"""The request's transaction. It ends before the answer is sent, so a failed commit is never answered with success."""
+
+
+def _long_page(
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=LIST_PAGE_SIZE)] = LIST_PAGE_SIZE,
+) -> PageRequest:
+    return PageRequest(page=page, page_size=page_size)
+
+
+def _short_page(
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = 25
+) -> PageRequest:
+    return PageRequest(page=page, page_size=page_size)
+
+
+LongPage = Annotated[PageRequest, Depends(_long_page)]
+"""For lists that are plain arrays: 250 at a time, the whole length in `X-Total-Count`."""
+
+ShortPage = Annotated[PageRequest, Depends(_short_page)]
+"""For lists that carry a pagination object."""
+
+
+def tell_total(response: Response, page: Page[Any]) -> None:
+    """Puts the length of the whole list beside an array that holds one page of it."""
+    response.headers["X-Total-Count"] = str(page.total_items)

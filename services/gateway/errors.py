@@ -1,0 +1,168 @@
+"""The one place where errors become HTTP answers: `{"success": false, "detail": ..., "error": {...}}`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from models.errors import (
+    AppError,
+    BlockError,
+    BlockTransientError,
+    Category,
+    ConfigurationError,
+    ConflictError,
+    ForbiddenError,
+    GraphValidationError,
+    IdempotencyKeyReusedError,
+    InsufficientCreditsError,
+    InvalidRequestError,
+    NotFoundError,
+    PayloadTooLargeError,
+    ServiceUnavailableError,
+    Severity,
+    UnauthenticatedError,
+    UnknownBlockError,
+)
+from models.ids import new_id
+from models.json_values import normalise_json
+from services.gateway.messages import localise
+
+RETRY_AFTER_SECONDS: Final = 2
+
+_STATUS: Final[Mapping[type[AppError], int]] = {
+    InvalidRequestError: 400,
+    UnauthenticatedError: 401,
+    InsufficientCreditsError: 402,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    UnknownBlockError: 404,
+    ConflictError: 409,
+    PayloadTooLargeError: 413,
+    IdempotencyKeyReusedError: 422,
+    BlockError: 400,
+    BlockTransientError: 502,
+    ConfigurationError: 503,
+    ServiceUnavailableError: 503,
+    AppError: 500,
+}
+_HTTP_CODES: Final[Mapping[int, tuple[str, Category]]] = {
+    401: ("unauthenticated", Category.AUTH),
+    403: ("forbidden", Category.AUTH),
+    404: ("not_found", Category.RESOURCE),
+    405: ("method_not_allowed", Category.VALIDATION),
+    413: ("payload_too_large", Category.VALIDATION),
+}
+_UNEXPECTED: Final = "An unexpected error occurred. Please try again, or report it with its reference id."
+
+_log = structlog.get_logger(__name__)
+
+
+class ErrorInfo(BaseModel):
+    """`message` is for people, `error_code` for programs, `reference_id` finds the line in the log."""
+
+    error_code: str
+    message: str
+    severity: Severity
+    category: Category
+    details: dict[str, Any]
+    timestamp: datetime
+    reference_id: str
+
+
+class ErrorBody(BaseModel):
+    """`detail` is text, or {type, message, node_errors} of a refused graph, or a list of invalid fields (422)."""
+
+    success: bool = False
+    detail: Any
+    error: ErrorInfo
+
+
+class _Problem(NamedTuple):
+    status: int
+    code: str
+    severity: Severity
+    category: Category
+    message: str
+    """For people."""
+    detail: Any
+    details: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    async def handle(request: Request, error: Exception) -> JSONResponse:
+        return error_response(error, accept_language=request.headers.get("accept-language", ""))
+
+    for kind in (AppError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, handle)
+
+
+def error_response(error: Exception, *, accept_language: str = "") -> JSONResponse:
+    """The answer to a request that ended with `error`; also logs it. What we did not foresee tells nothing."""
+    problem = _problem(error)
+    reference_id = new_id()
+    _report(error, problem, reference_id)
+    body = ErrorBody(
+        detail=normalise_json(problem.detail),
+        error=ErrorInfo(
+            error_code=problem.code.upper(),
+            message=localise(problem.code, normalise_json(problem.message), accept_language),
+            severity=problem.severity,
+            category=problem.category,
+            details=normalise_json(problem.details),
+            timestamp=datetime.now(UTC),
+            reference_id=reference_id,
+        ),
+    )
+    return JSONResponse(body.model_dump(mode="json"), status_code=problem.status, headers=dict(problem.headers))
+
+
+def _problem(error: Exception) -> _Problem:
+    if isinstance(error, AppError):
+        return _app_problem(error)
+    if isinstance(error, RequestValidationError):
+        fields = [{"type": e["type"], "loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors()]
+        message = "; ".join(f"{'.'.join(map(str, field['loc']))}: {field['msg']}" for field in fields[:5])
+        return _Problem(422, "validation_error", Severity.LOW, Category.VALIDATION, message, fields, {}, {})
+    if isinstance(error, HTTPException):
+        code, category = _HTTP_CODES.get(error.status_code, ("invalid_request", Category.VALIDATION))
+        text = str(error.detail)
+        return _Problem(error.status_code, code, Severity.LOW, category, text, text, {}, error.headers or {})
+    return _Problem(500, AppError.code, Severity.HIGH, Category.SYSTEM, _UNEXPECTED, _UNEXPECTED, {}, {})
+
+
+def _app_problem(error: AppError) -> _Problem:
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    headers: dict[str, str] = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    detail: Any = error.user_message
+    if isinstance(error, GraphValidationError):
+        detail = {"type": "validation_error", "message": error.user_message, "node_errors": error.node_errors}
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.user_message == error.message:
+        # The message of such an error is for operators; it may name hosts and settings.
+        text = "The service is not available at the moment. Please try again shortly." if status != 500 else _UNEXPECTED
+        return _Problem(status, error.code, error.severity, error.category, text, text, {}, headers)
+    return _Problem(
+        status, error.code, error.severity, error.category, error.user_message, detail, error.details, headers
+    )
+
+
+def _report(error: Exception, problem: _Problem, reference_id: str) -> None:
+    context = {"reference_id": reference_id, "status": problem.status, "code": problem.code}
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("unexpected error", exc_info=error, **context)
+    elif problem.severity in (Severity.HIGH, Severity.CRITICAL):
+        _log.error("request failed", reason=str(error), **context)
+    else:
+        _log.warning("request refused", reason=problem.message, **context)

@@ -1,0 +1,88 @@
+"""/api/graphs"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from models.ids import GraphId
+from services.gateway.auth.dependencies import GraphReader, GraphWriter
+from services.gateway.deps import (
+    GatewayContainer,
+    GraphIdPath,
+    LongPage,
+    ShortPage,
+    Unit,
+    VersionPath,
+    VersionQuery,
+    tell_total,
+)
+from services.gateway.features.graphs.schemas import (
+    ActiveVersionIn,
+    DeletedOut,
+    GraphBody,
+    GraphMetaOut,
+    GraphOut,
+    graph_in,
+)
+from services.gateway.features.graphs.service import GraphService
+from services.gateway.json_bodies import JsonRoute
+from services.gateway.run_control import RunControl, StopMode
+
+router = APIRouter(prefix="/api/graphs", tags=["graphs"], route_class=JsonRoute)
+
+
+def _service(unit: Unit, container: GatewayContainer) -> GraphService:
+    return GraphService(unit, blocks=container.blocks, clock=container.clock)
+
+
+Graphs = Annotated[GraphService, Depends(_service)]
+
+
+@router.get("", operation_id="list_graphs", summary="List your graphs, active versions only")
+async def list_graphs(user: GraphReader, graphs: Graphs, page: LongPage, response: Response) -> list[GraphMetaOut]:
+    found = await graphs.list_active(user.id, page)
+    tell_total(response, found)
+    return [GraphMetaOut.model_validate(summary.model_dump()) for summary in found.items]
+
+
+@router.post("", operation_id="create_graph", summary="Save a new graph")
+async def create_graph(user: GraphWriter, body: GraphBody, graphs: Graphs) -> GraphOut:
+    return await graphs.create(user.id, graph_in(body))
+
+
+@router.get("/{graph_id}", operation_id="get_graph", summary="Read a graph, by default its highest version")
+async def get_graph(user: GraphReader, graph_id: GraphIdPath, graphs: Graphs, version: VersionQuery = None) -> GraphOut:
+    return await graphs.get(user.id, GraphId(graph_id), version=version)
+
+
+@router.put("/{graph_id}", operation_id="replace_graph", summary="Save a new version of a graph")
+async def replace_graph(user: GraphWriter, graph_id: GraphIdPath, body: GraphBody, graphs: Graphs) -> GraphOut:
+    return await graphs.replace(user.id, GraphId(graph_id), graph_in(body))
+
+
+@router.delete("/{graph_id}", operation_id="delete_graph", summary="Stop a graph's executions, then delete it")
+async def delete_graph(user: GraphWriter, graph_id: GraphIdPath, container: GatewayContainer) -> DeletedOut:
+    await RunControl(container).stop_all(user, GraphId(graph_id), StopMode.STOP)
+    async with container.units() as unit:
+        return DeletedOut(version_counts=await _service(unit, container).delete(user.id, GraphId(graph_id)))
+
+
+@router.get("/{graph_id}/versions", operation_id="list_graph_versions", summary="Read all versions, newest first")
+async def list_graph_versions(
+    user: GraphReader, graph_id: GraphIdPath, graphs: Graphs, page: ShortPage, response: Response
+) -> list[GraphOut]:
+    found = await graphs.list_versions(user.id, GraphId(graph_id), page)
+    tell_total(response, found)
+    return list(found.items)
+
+
+@router.put("/{graph_id}/versions/active", operation_id="activate_graph_version", summary="Choose the active version")
+async def activate_graph_version(
+    user: GraphWriter, graph_id: GraphIdPath, body: ActiveVersionIn, graphs: Graphs
+) -> None:
+    await graphs.activate(user.id, GraphId(graph_id), body.active_graph_version)
+
+
+@router.get("/{graph_id}/versions/{version}", operation_id="get_graph_version", summary="Read one version")
+async def get_graph_version(user: GraphReader, graph_id: GraphIdPath, version: VersionPath, graphs: Graphs) -> GraphOut:
+    return await graphs.get(user.id, GraphId(graph_id), version=version)

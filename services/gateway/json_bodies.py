@@ -1,0 +1,81 @@
+"""Request bodies as JSON that can be stored: read with limits, normalised before any model sees them."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from models.errors import AppError, InvalidRequestError
+from models.json_values import JsonTooDeepError, load_json, normalise_json
+
+
+def parse_body(data: bytes) -> Any:
+    """The normalised value of a body. Beyond strict JSON it takes NaN, Infinity (null) and lone surrogates (U+FFFD).
+
+    Raises:
+        InvalidRequestError: not JSON, or nested too deep.
+    """
+    try:
+        return load_json(data)
+    except JsonTooDeepError:
+        raise
+    except InvalidRequestError:
+        pass
+    try:
+        return normalise_json(json.loads(data))
+    except RecursionError as error:
+        raise JsonTooDeepError("The body is nested too deep. Flatten it.") from error
+    except ValueError as error:
+        place = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidRequestError(f"The body is not valid JSON{place}.") from error
+
+
+class _NormalisingRequest(Request):
+    async def json(self) -> Any:
+        return parse_body(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """A route whose body went through `parse_body`; errors of reading it keep their own status."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def read_and_handle(request: Request) -> Response:
+            try:
+                return await handle(_NormalisingRequest(request.scope, request.receive))
+            except HTTPException as error:
+                # FastAPI hides whatever goes wrong while it reads a body behind a 400.
+                if isinstance(error.__cause__, AppError):
+                    raise error.__cause__ from error
+                raise
+
+        return read_and_handle
+
+
+def check_limits(value: Any, *, where: str, max_depth: int, max_keys: int | None = None) -> None:
+    """Refuses a JSON value with too many containers inside each other, or an object with too many keys.
+
+    Args:
+        where: names the value in the message.
+
+    Raises:
+        InvalidRequestError: beyond a limit.
+    """
+    level: list[Any] = [value]
+    for _ in range(max_depth + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return
+        for item in level:
+            if max_keys is not None and isinstance(item, dict) and len(item) > max_keys:
+                raise InvalidRequestError(
+                    f"Invalid input structure: {where} has an object of {len(item)} keys; the limit is {max_keys}."
+                )
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    raise InvalidRequestError(
+        f"Invalid input structure: {where} is nested more than {max_depth} levels deep. Flatten it."
+    )

@@ -1,0 +1,138 @@
+"""The gateway process: `python -m services.gateway.main`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+
+from activities.blocks.registry import BlockRegistry
+from infra import redis
+from infra.blobs import open_blob_store
+from infra.block_services import BlockServices
+from infra.clock import SystemClock
+from infra.crypto import KeyRing
+from infra.logging import configure_logging
+from infra.migrate import check_schema
+from infra.postgres import Database
+from infra.settings import Settings
+from infra.temporal.client import connect
+from infra.temporal.codec import EncryptionCodec
+from infra.temporal.codec_server import CodecServer
+from infra.temporal.runner import TemporalGraphRunner
+from infra.unit_of_work import UnitsOfWork
+from models.errors import AppError
+from services.gateway.app import create_app
+from services.gateway.auth.authenticator import Authenticator
+from services.gateway.auth.tokens import TokenVerifier
+from services.gateway.container import Container
+
+SHUTDOWN_SECONDS: Final = 30
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_container(settings: Settings, *, blocks: BlockRegistry | None = None) -> AsyncGenerator[Container]:
+    """The real parts, opened and checked; closed at the end. `blocks`: the discovered ones unless given.
+
+    Raises:
+        ConfigurationError: a setting is missing, or the database schema is not the one of this release.
+        ServiceUnavailableError: Postgres or Temporal does not answer.
+    """
+    clock = SystemClock()
+    tokens = TokenVerifier(
+        key=settings.auth.jwt_verify_key,
+        algorithm=settings.auth.jwt_algorithm,
+        audience=settings.auth.jwt_audience,
+    )
+    keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
+    blobs = open_blob_store(settings.blobs, keys)
+    database = Database(settings.postgres, application_name="perdure-gateway")
+    redis_client = redis.connect(settings.redis)
+    block_services = BlockServices(settings.language_model)
+    try:
+        await check_schema(database)
+        temporal = await connect(settings)
+        runner = TemporalGraphRunner(temporal, task_queue=settings.temporal.temporal_task_queue)
+        events = redis.RedisEventBus(
+            redis_client,
+            max_length=settings.redis.event_stream_max_length,
+            ttl_seconds=settings.redis.event_stream_ttl_seconds,
+        )
+        units = UnitsOfWork(database)
+        yield Container(
+            units=units,
+            authenticator=Authenticator(units=units, tokens=tokens, clock=clock),
+            blocks=blocks or BlockRegistry.discover(),
+            blobs=blobs,
+            runner=runner,
+            events=events,
+            clock=clock,
+            checks={"postgres": database.ping, "redis": events.ping, "temporal": runner.ping},
+            block_services=block_services.services,
+            codec=CodecServer(EncryptionCodec(keys)),
+            codec_token=settings.codec.codec_token,
+            codec_origins=_origins(settings.temporal.temporal_ui_url or ""),
+            cors_origins=_origins(settings.gateway.cors_origins),
+            max_request_bytes=settings.gateway.max_request_bytes,
+        )
+    finally:
+        await block_services.aclose()
+        await redis_client.aclose()
+        await database.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end."""
+    async with open_container(settings) as container:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(container),
+                host=settings.gateway.gateway_host,
+                port=settings.gateway.gateway_port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+        await server.serve()
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins of comma-separated addresses: scheme, host and port only."""
+    parts = [urlsplit(part.strip()) for part in text.split(",") if part.strip()]
+    return tuple(f"{part.scheme}://{part.netloc}" for part in parts if part.scheme and part.netloc)
+
+
+def main() -> None:
+    """Runs the gateway and leaves without finalising the interpreter, which Temporal's threads can crash."""
+    settings = Settings()
+    configure_logging(settings.app, process="gateway")
+    code = 0
+    try:
+        asyncio.run(serve(settings))
+    except AppError as error:
+        _log.error("gateway not started", reason=error.message, code=error.code)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except SystemExit as leave:
+        code = leave.code if isinstance(leave.code, int) else 1
+    except Exception:
+        _log.exception("gateway failed")
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
