@@ -15,6 +15,8 @@ from infra.embedded.temporal import TemporalServer
 from infra.embedded.valkey import ValkeyServer
 from tests.servers import running_postgres, running_temporal, running_valkey
 
+pytest_plugins = ["tests.gateway_fixtures"]
+
 _session = pytest.StashKey[pytest.Session]()
 
 
