@@ -32,7 +32,7 @@ _SECRET_TEXT = (
     (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), f"sk-{MASK}"),
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE), rf"\1:{MASK}@"),
 )
-_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "asyncio", "alembic.runtime.plugins")
+_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "asyncio", "alembic")
 
 
 def configure_logging(settings: AppSettings, *, process: str, stream: TextIO | None = None) -> None:

@@ -42,12 +42,12 @@ class StackFolder:
         assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
         return self.running()
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """A command that goes on in the background."""
         return subprocess.Popen(
             [str(PERDURE), *arguments],
             cwd=self.folder,
-            env=self.env,
+            env=self.env | settings,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -124,17 +125,18 @@ def test_followed_logs_show_new_lines(stack: StackFolder) -> None:
     assert following.returncode == 130
 
 
-def test_a_second_gateway_and_worker_join_the_stack(stack: StackFolder) -> None:
+def test_a_second_gateway_and_worker_join_the_stack(stack: StackFolder, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     gateway = stack.start("gateway", "--port", str(port))
-    worker = stack.start("worker")
+    ready_file = tmp_path / "ready"
+    worker = stack.start("worker", WORKER_READY_FILE=str(ready_file))
     try:
         eventually(lambda: is_listening(port), what="the second gateway listens")
         token = stack.running().dev_api_key
         assert get(f"http://127.0.0.1:{port}/api/user", token)[0] == 200
-        assert worker.poll() is None
+        eventually(ready_file.exists, what="the second worker polls")
     finally:
         gateway.terminate()
         worker.terminate()

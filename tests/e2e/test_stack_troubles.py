@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.embedded.ports import free_port
 from infra.embedded.postgres import PostgresServer
+from infra.embedded.server import EmbeddedServer, running
 from infra.embedded.temporal import TemporalServer
 from infra.embedded.valkey import ValkeyServer
 from tests.e2e.stack_folder import StackFolder, is_alive
@@ -36,12 +38,12 @@ def external(
 
 
 def test_external_servers_are_used_not_started(external: StackFolder, postgres_server: PostgresServer) -> None:
-    running = external.up()
+    stack = external.up()
     try:
-        assert running.database_url == postgres_server.url
-        assert (running.processes.postgres, running.processes.redis, running.processes.temporal) == (None, None, None)
-        assert running.processes.worker
-        assert running.processes.gateway
+        assert stack.database_url == postgres_server.url
+        assert (stack.processes.postgres, stack.processes.redis, stack.processes.temporal) == (None, None, None)
+        assert stack.processes.worker
+        assert stack.processes.gateway
         assert external.perdure("migrate").returncode == 0
     finally:
         external.down()
@@ -50,14 +52,11 @@ def test_external_servers_are_used_not_started(external: StackFolder, postgres_s
 def test_a_taken_port_is_replaced(external: StackFolder, taken_port: int) -> None:
     external.home.mkdir()
     (external.home / "ports.json").write_text(json.dumps({"gateway": taken_port}))
-    running = external.up()
+    stack = external.up()
     external.down()
-    assert running.gateway_url != f"http://127.0.0.1:{taken_port}"
+    assert stack.gateway_url != f"http://127.0.0.1:{taken_port}"
     said = external.perdure("logs", "perdure").stdout
     assert f"port {taken_port} is taken by" in said
-    again = external.up()
-    external.down()
-    assert again.gateway_url == running.gateway_url
 
 
 def test_a_demanded_port_that_is_taken_is_an_error(external: StackFolder, taken_port: int) -> None:
@@ -97,25 +96,37 @@ def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path, taken_port: in
 @pytest.mark.parametrize(
     ("server", "damaged"),
     [
-        ("postgres", "postgres/cluster-18/global/pg_control"),
-        ("redis", "redis/appendonlydir/appendonly.aof.1.incr.aof"),
-        ("temporal", "temporal/temporal.db"),
+        ("postgres", "cluster-18/global/pg_control"),
+        ("redis", "appendonlydir/appendonly.aof.1.incr.aof"),
+        ("temporal", "temporal.db"),
     ],
 )
-def test_damaged_data_is_named(external: StackFolder, server: str, damaged: str) -> None:
+async def test_damaged_data_is_named(external: StackFolder, server: str, damaged: str) -> None:
     variable = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "temporal": "TEMPORAL_ADDRESS"}[server]
     external.env.pop(variable)
-    external.up()
-    external.down()
-    file = external.home / damaged
-    file.write_bytes(b"garbage that is no data\n" * 50)
+    data = external.home / server
+    await make_data(server, data)
+    (data / damaged).write_bytes(b"garbage that is no data\n" * 50)
     # Left beside a damaged database, SQLite's log of the last writes would repair it.
-    file.with_name(f"{file.name}-wal").unlink(missing_ok=True)
+    (data / f"{damaged}-wal").unlink(missing_ok=True)
     ended = external.perdure("up", "--detach")
     assert ended.returncode == 1
-    assert str(external.home / server) in ended.stderr
+    assert str(data) in ended.stderr
     assert "move the folder away" in ended.stderr
     assert "Traceback" not in ended.stderr
     state = json.loads((external.home / "stack.json").read_text())
     assert state["phase"] == "failed"
     assert not is_alive(state["supervisor"]["pid"])
+
+
+async def make_data(server: str, folder: Path) -> None:
+    folder.parent.mkdir()
+    made: EmbeddedServer
+    if server == "postgres":
+        made = PostgresServer(folder, port=free_port(), password="password")
+    elif server == "redis":
+        made = ValkeyServer(folder, port=free_port(), password="password")
+    else:
+        made = TemporalServer(folder, port=free_port(), ui_port=free_port())
+    async with running(made, log_path=folder.parent / "first.log"):
+        assert await made.is_ready()

@@ -13,7 +13,6 @@ from infra.embedded.own_processes import GATEWAY_MODULE, WORKER_MODULE, module_c
 from infra.embedded.ports import LOOPBACK, free_port
 from infra.embedded.server import StackError
 from infra.embedded.stack import Phase, find_live_state
-from infra.migrate import upgrade_database
 from infra.settings import PostgresSettings
 from services.cli.options import DEFAULT_HOME, HomeOption
 
@@ -44,6 +43,9 @@ def gateway(
 @app.command()
 def migrate(home: HomeOption = DEFAULT_HOME) -> None:
     """Bring the database to the schema of this release."""
+    # Imported here because it brings the database driver; the other commands answer at once.
+    from infra.migrate import upgrade_database
+
     url = _stack_settings(home).get("DATABASE_URL") or PostgresSettings().database_url.get_secret_value()
     asyncio.run(upgrade_database(url))
     typer.echo("The database schema is up to date.")

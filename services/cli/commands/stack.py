@@ -14,14 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.embedded.home import StackHome, StackLock, is_locked
-from infra.embedded.local_stack import LocalStack
-from infra.embedded.log_sink import LogSink
 from infra.embedded.orphans import end_orphans
 from infra.embedded.server import StackError
 from infra.embedded.stack import Phase, RunningStack, StackState, find_live_state, find_state
-from infra.embedded.stack_secrets import ensure_secrets
-from infra.embedded.supervisor import Supervisor
-from infra.settings import Settings
 from services.cli.options import DEFAULT_HOME, HomeOption
 
 app = typer.Typer()
@@ -52,7 +47,12 @@ def up(
         if running is not None:
             typer.echo(_summary(running))
             return
-        _supervise(folder, port=port, quiet=quiet)
+        # Imported here because it brings the drivers of all servers; the other commands answer at once.
+        from services.cli.foreground import supervise
+
+        supervise(
+            folder, port=port, quiet=quiet, on_ready=lambda found: typer.echo(f"{_summary(found)}\nCtrl-C stops it.")
+        )
 
 
 @app.command()
@@ -133,19 +133,6 @@ def _clean_up(folder: StackHome) -> None:
             if left is not None:
                 asyncio.run(end_orphans(left, say=typer.echo))
             folder.state_file.unlink(missing_ok=True)
-
-
-def _supervise(folder: StackHome, *, port: int | None, quiet: bool) -> None:
-    with LogSink(folder.logs, to_terminal=not quiet) as sink:
-        stack = LocalStack(
-            folder,
-            Settings(),
-            ensure_secrets(folder),
-            gateway_port=port,
-            say=lambda line: sink.write("perdure", line),
-        )
-        supervisor = Supervisor(folder, stack, sink)
-        asyncio.run(supervisor.run(lambda running: typer.echo(f"{_summary(running)}\nCtrl-C stops the stack.")))
 
 
 def _start_detached(folder: StackHome, port: int | None) -> RunningStack:
