@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -22,20 +23,27 @@ from models.wire import BlockFailure, BlockFinished, ExecuteBlockInput, ExecuteB
 ANNOUNCE_AFTER_SECONDS: Final = 0.25
 """A block still running then is recorded as RUNNING; shorter ones cost one write instead of two."""
 
+LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 MAX_MESSAGE_CHARACTERS: Final = 8_000
 
 _log = structlog.get_logger(__name__)
 
 
 class NodeExecutionFailedError(AppError):
-    """A failed attempt, with what the workflow needs to route it. `retry`: Temporal should try once more."""
+    """A failed attempt, with what the workflow needs to route it.
+
+    Attributes:
+        retry: Temporal should try once more,
+        retry_after: not before this time, which the third party asked for; None leaves it to the retry policy.
+    """
 
     code = "block_failed"
 
-    def __init__(self, failure: BlockFailure, *, retry: bool) -> None:
+    def __init__(self, failure: BlockFailure, *, retry: bool, retry_after: timedelta | None = None) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.retry = retry
+        self.retry_after = retry_after
 
 
 class BlockActivities:
@@ -184,7 +192,7 @@ class _Attempt:
         if self._may_retry(error):
             _log.warning("block attempt failed, will retry", code=failure.code, attempt=self._number)
             await self._release_claim()
-            return NodeExecutionFailedError(failure, retry=True)
+            return NodeExecutionFailedError(failure, retry=True, retry_after=_retry_after(error))
         unrecorded = await self._record(ExecutionStatus.FAILED, failure)
         await self._settle(failure.seconds)
         return NodeExecutionFailedError(failure.model_copy(update={"unrecorded": unrecorded}), retry=False)
@@ -250,3 +258,10 @@ class _Attempt:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._timer_start, 6)
+
+
+def _retry_after(error: Exception) -> timedelta | None:
+    seconds = error.details.get("retry_after_seconds") if isinstance(error, AppError) else None
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    return min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)

@@ -7,7 +7,7 @@ import typer
 
 from infra.embedded.server import StackError
 from models.errors import AppError
-from services.cli.commands import logs, processes, settings, stack
+from services.cli.commands import executions, logs, processes, run, settings, stack
 
 app = typer.Typer(
     name="perdure",
@@ -16,6 +16,8 @@ app = typer.Typer(
     # Its tracebacks print local variables, among them secrets.
     pretty_exceptions_enable=False,
 )
+app.add_typer(run.app)
+app.add_typer(executions.app, name="executions")
 app.add_typer(stack.app)
 app.add_typer(logs.app)
 app.add_typer(processes.app)

@@ -10,3 +10,11 @@ HomeOption = Annotated[
     typer.Option("--home", envvar="PERDURE_HOME", help="Folder of the local stack.", show_default=True),
 ]
 DEFAULT_HOME = Path(".perdure")
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="Gateway to use instead of the local stack (or PERDURE_URL).")
+]
+ApiKeyOption = Annotated[
+    str | None, typer.Option("--api-key", help="API key or token for --url (or PERDURE_API_KEY).", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]

@@ -15,8 +15,8 @@ from activities.record_execution import RecordingActivities
 from activities.recording import Recording
 from infra import redis
 from infra.blobs import open_blob_store
+from infra.block_services import BlockServices
 from infra.crypto import KeyRing
-from infra.language_model import OpenAICompatibleLanguageModel
 from infra.postgres import Database
 from infra.settings import Settings, WorkerSettings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
@@ -53,7 +53,7 @@ async def activity_set(
     runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
     database = Database(settings.postgres, application_name="perdure-worker")
     redis_client = redis.connect(settings.redis)
-    language_model = OpenAICompatibleLanguageModel(settings.language_model)
+    block_services = BlockServices(settings.language_model)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     values = ValueStore(open_blob_store(settings.blobs, keys))
     recorder = PostgresExecutionRecorder(database)
@@ -72,12 +72,12 @@ async def activity_set(
                 recording=recording,
                 credits=NoCredits(),
                 clock=SystemClock(),
-                services={"language_model": language_model},
+                services=block_services.services,
             ),
             recording=RecordingActivities(recorder=recorder, recording=recording, values=values, runner=runner),
         )
     finally:
-        await language_model.aclose()
+        await block_services.aclose()
         await redis_client.aclose()
         await database.close()
 

@@ -26,7 +26,11 @@ class _Activities(ActivityInboundInterceptor):
             return await self.next.execute_activity(input)
         except NodeExecutionFailedError as error:
             raise ApplicationError(
-                error.failure.message, error.failure, type=error.failure.code, non_retryable=not error.retry
+                error.failure.message,
+                error.failure,
+                type=error.failure.code,
+                non_retryable=not error.retry,
+                next_retry_delay=error.retry_after,
             ) from None
         except AppError as error:
             raise ApplicationError(error.message, type=error.code, non_retryable=not error.retryable) from error
