@@ -109,6 +109,8 @@ def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 def _add_process(process: str) -> Processor:
     def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event.setdefault("process", process)
+        # uvicorn repeats its message here, with terminal codes.
+        event.pop("color_message", None)
         return event
 
     return add

@@ -41,9 +41,11 @@ KEYS = {
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackFolder]:
     stack = StackFolder(tmp_path_factory.mktemp("stack"))
-    stack.up()
-    yield stack
-    stack.down()
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
 
 
 def get(url: str, token: str | None = None) -> tuple[int, bytes]:
@@ -141,7 +143,9 @@ def test_a_second_gateway_and_worker_join_the_stack(stack: StackFolder, tmp_path
         gateway.terminate()
         worker.terminate()
         codes = (gateway.wait(30), worker.wait(60))
-    assert codes == (0, 0)
+    # uvicorn, having shut down, ends by the signal it got.
+    assert codes[0] in (0, -signal.SIGTERM)
+    assert codes[1] == 0
 
 
 async def write_something(running: RunningStack) -> None:

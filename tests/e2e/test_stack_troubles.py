@@ -26,34 +26,33 @@ def taken_port() -> Iterator[int]:
 @pytest.fixture
 def external(
     tmp_path: Path, postgres_server: PostgresServer, redis_server: ValkeyServer, temporal_server: TemporalServer
-) -> StackFolder:
+) -> Iterator[StackFolder]:
     """A folder whose user has servers of their own, so that little has to be started."""
-    return StackFolder(
+    stack = StackFolder(
         tmp_path,
         DATABASE_URL=postgres_server.url,
         REDIS_URL=redis_server.url,
         TEMPORAL_ADDRESS=temporal_server.address,
         TEMPORAL_UI_URL=temporal_server.ui_url,
     )
+    yield stack
+    # A damaged state file, which some tests leave, makes even this fail: nothing runs then.
+    stack.perdure("down")
 
 
 def test_external_servers_are_used_not_started(external: StackFolder, postgres_server: PostgresServer) -> None:
     stack = external.up()
-    try:
-        assert stack.database_url == postgres_server.url
-        assert (stack.processes.postgres, stack.processes.redis, stack.processes.temporal) == (None, None, None)
-        assert stack.processes.worker
-        assert stack.processes.gateway
-        assert external.perdure("migrate").returncode == 0
-    finally:
-        external.down()
+    assert stack.database_url == postgres_server.url
+    assert (stack.processes.postgres, stack.processes.redis, stack.processes.temporal) == (None, None, None)
+    assert stack.processes.worker
+    assert stack.processes.gateway
+    assert external.perdure("migrate").returncode == 0
 
 
 def test_a_taken_port_is_replaced(external: StackFolder, taken_port: int) -> None:
     external.home.mkdir()
     (external.home / "ports.json").write_text(json.dumps({"gateway": taken_port}))
     stack = external.up()
-    external.down()
     assert stack.gateway_url != f"http://127.0.0.1:{taken_port}"
     said = external.perdure("logs", "perdure").stdout
     assert f"port {taken_port} is taken by" in said
