@@ -9,7 +9,7 @@ ROOT = Path(infra.__file__).parent.parent
 
 def test_the_committed_file_is_the_generated_one() -> None:
     committed = (ROOT / ".env.example").read_text()
-    assert committed == render_env_example(), "run: perdure settings --env-example > .env.example"
+    assert committed == render_env_example(), "run: perdure settings > .env.example"
 
 
 def test_every_settings_class_is_listed() -> None:

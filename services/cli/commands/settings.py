@@ -1,7 +1,5 @@
 """`perdure settings` and `perdure keygen`."""
 
-from typing import Annotated
-
 import typer
 
 from infra.embedded.stack_secrets import new_encryption_keys
@@ -11,10 +9,8 @@ app = typer.Typer()
 
 
 @app.command()
-def settings(
-    env_example: Annotated[bool, typer.Option("--env-example", help="As the content of a .env file.")] = True,
-) -> None:
-    """Print every setting with its default and meaning."""
+def settings() -> None:
+    """Print every setting with its meaning and default, as the content of .env.example."""
     typer.echo(render_env_example(), nl=False)
 
 
