@@ -7,7 +7,7 @@ import typer
 
 from infra.embedded.server import StackError
 from models.errors import AppError
-from services.cli.commands import executions, logs, processes, run, settings, stack
+from services.cli.commands import demo, executions, logs, processes, run, settings, stack
 
 app = typer.Typer(
     name="perdure",
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(run.app)
+app.add_typer(demo.app)
 app.add_typer(executions.app, name="executions")
 app.add_typer(stack.app)
 app.add_typer(logs.app)

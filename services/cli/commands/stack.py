@@ -1,11 +1,6 @@
 """`perdure up`, `down`, `status` and `logs`: the local stack of a folder."""
 
-import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from typing import Annotated
 
@@ -13,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra.embedded.home import StackHome, StackLock, is_locked
-from infra.embedded.orphans import end_orphans
+from infra.embedded.home import StackHome, StackLock
 from infra.embedded.server import StackError
-from infra.embedded.stack import Phase, RunningStack, StackState, find_live_state, find_state
+from infra.embedded.stack import Phase, RunningStack, find_live_state
 from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.stack_control import start_detached, stop_stack
 
 app = typer.Typer()
 
@@ -43,7 +38,7 @@ def up(
             typer.echo(f"The stack in {folder.folder} is running already.")
         elif detach:
             lock.release()
-            running = _start_detached(folder, port)
+            running = start_detached(folder, port=port)
         if running is not None:
             typer.echo(_summary(running))
             return
@@ -59,25 +54,10 @@ def up(
 def down(home: HomeOption = DEFAULT_HOME) -> None:
     """Stop the stack of this folder and wait until it has ended."""
     folder = StackHome(home)
-    if not is_locked(folder):
-        _clean_up(folder)
+    if stop_stack(folder, say=typer.echo):
+        typer.echo(f"The stack in {folder.folder} has stopped.")
+    else:
         typer.echo(f"No stack runs in {folder.folder}.")
-        return
-    state = _await_state(folder)
-    if state is not None:
-        try:
-            os.kill(state.supervisor.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
-        except PermissionError as error:
-            raise StackError(f"The stack in {folder.folder} belongs to another user.") from error
-    deadline = time.monotonic() + _STOP_SECONDS
-    while is_locked(folder):
-        if time.monotonic() > deadline:
-            pid = state.supervisor.pid if state else "unknown"
-            raise StackError(f"The stack in {folder.folder} has not ended yet; its supervisor has pid {pid}.")
-        time.sleep(_POLL_SECONDS)
-    typer.echo(f"The stack in {folder.folder} has stopped.")
 
 
 @app.command()
@@ -111,59 +91,6 @@ def _acquire_or_find(folder: StackHome, lock: StackLock) -> RunningStack | None:
             raise StackError(f"The stack in {folder.folder} is neither running nor ending: try `perdure down`.")
         time.sleep(_POLL_SECONDS)
     return None
-
-
-def _await_state(folder: StackHome) -> StackState | None:
-    """The state of the supervisor that has the lock; it writes it right after taking that."""
-    deadline = time.monotonic() + 5
-    while is_locked(folder):
-        state = find_live_state(folder)
-        if state is not None or time.monotonic() > deadline:
-            return state
-        time.sleep(_POLL_SECONDS)
-    return None
-
-
-def _clean_up(folder: StackHome) -> None:
-    if not folder.state_file.exists():
-        return
-    with StackLock(folder) as lock:
-        if lock.acquire():
-            left = find_state(folder)
-            if left is not None:
-                asyncio.run(end_orphans(left, say=typer.echo))
-            folder.state_file.unlink(missing_ok=True)
-
-
-def _start_detached(folder: StackHome, port: int | None) -> RunningStack:
-    command = [sys.executable, "-P", "-m", "services.cli.main", "up", "--quiet", "--home", str(folder.folder)]
-    if port is not None:
-        command += ["--port", str(port)]
-    output = folder.logs / "supervisor.log"
-    with output.open("wb") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        while process.poll() is None:
-            running = _find_running(folder)
-            if running is not None:
-                return running
-            time.sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise
-    running = _find_running(folder)
-    if running is not None:
-        return running
-    printed = "\n" + output.read_text(errors="replace").strip()
-    raise StackError(printed.partition("\nerror: ")[2] or f"The stack ended while starting:{printed}")
-
-
-def _find_running(folder: StackHome) -> RunningStack | None:
-    state = find_live_state(folder)
-    return state.stack if state and state.phase == Phase.RUNNING else None
 
 
 def _summary(running: RunningStack) -> str:

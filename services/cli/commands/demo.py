@@ -1,0 +1,79 @@
+"""`perdure demo`: the whole stack and one real run, from nothing to a result."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from infra.embedded.home import StackHome
+from infra.embedded.stack import read_running
+from models.errors import InvalidRequestError
+from services.cli.gateway import Gateway, Target
+from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.run_session import RunSession, read_graph
+from services.cli.run_view import print_result
+from services.cli.stack_control import start_detached, stop_stack
+
+app = typer.Typer()
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+@app.command()
+def demo(
+    example: Annotated[Path, typer.Argument(help="Folder with graph.json and inputs.json.")] = Path(
+        "examples/penguins"
+    ),
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Boot the stack, run an example agent with live progress, show its result, shut down.
+
+    A stack that runs in this folder already is used and left running.
+    """
+    graph, inputs = read_graph(example / "graph.json"), read_inputs(example)
+    console = Console()
+    folder = StackHome(home)
+    folder.create()
+    running = read_running(home)
+    started_here = running is None
+    try:
+        if running is None:
+            console.print("Starting Temporal, PostgreSQL, Valkey, a worker and a gateway ...")
+            running = start_detached(folder)
+        gateway = Gateway(Target(running.gateway_url, running.dev_api_key))
+        session = RunSession(gateway, graph, console=console)
+        started = session.start(inputs)
+        console.print(f"Running {graph.get('name')!r} as execution {started['id']}")
+        execution = session.follow()
+        print_result(console, execution)
+        console.print("In the Temporal Web UI (while the stack runs: `perdure up` shows it again):")
+        console.print(execution["temporal_url"], soft_wrap=True)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        if started_here:
+            stop_stack(folder, say=console.print)
+            console.print("The stack has stopped; its data is kept.")
+    if execution["status"] != "COMPLETED":
+        raise typer.Exit(FAILED)
+
+
+def read_inputs(example: Path) -> dict[str, Any]:
+    """The inputs of an example; a text `@file` stands for the JSON in that file beside it.
+
+    Raises:
+        InvalidRequestError: a file is missing or no JSON.
+    """
+    try:
+        inputs: dict[str, Any] = json.loads((example / "inputs.json").read_bytes())
+        return {
+            name: json.loads((example / value[1:]).read_bytes())
+            if isinstance(value, str) and value.startswith("@")
+            else value
+            for name, value in inputs.items()
+        }
+    except (OSError, ValueError) as error:
+        raise InvalidRequestError(f"The inputs of example {str(example)!r} cannot be read: {error}") from error
