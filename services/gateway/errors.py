@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from models.errors import (
     AppError,
     BlockError,
+    BlockTimeoutError,
     BlockTransientError,
     Category,
     ConfigurationError,
@@ -49,10 +50,12 @@ _STATUS: Final[Mapping[type[AppError], int]] = {
     IdempotencyKeyReusedError: 422,
     BlockError: 400,
     BlockTransientError: 502,
+    BlockTimeoutError: 504,
     ConfigurationError: 503,
     ServiceUnavailableError: 503,
     AppError: 500,
 }
+_ABOUT_SERVERS: Final = (ServiceUnavailableError, ConfigurationError)
 _HTTP_CODES: Final[Mapping[int, tuple[str, Category]]] = {
     401: ("unauthenticated", Category.AUTH),
     403: ("forbidden", Category.AUTH),
@@ -61,6 +64,7 @@ _HTTP_CODES: Final[Mapping[int, tuple[str, Category]]] = {
     413: ("payload_too_large", Category.VALIDATION),
 }
 _UNEXPECTED: Final = "An unexpected error occurred. Please try again, or report it with its reference id."
+_AWAY: Final = "A service this needs does not answer. Please try again shortly."
 
 _log = structlog.get_logger(__name__)
 
@@ -149,9 +153,10 @@ def _app_problem(error: AppError) -> _Problem:
     detail: Any = error.user_message
     if isinstance(error, GraphValidationError):
         detail = {"type": "validation_error", "message": error.user_message, "node_errors": error.node_errors}
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.user_message == error.message:
-        # The message of such an error is for operators; it may name hosts and settings.
-        text = "The service is not available at the moment. Please try again shortly." if status != 500 else _UNEXPECTED
+    for_operators = status == HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, _ABOUT_SERVERS)
+    if for_operators and error.user_message == error.message:
+        # Such a message is for operators: it may name hosts and settings.
+        text = _UNEXPECTED if status == HTTPStatus.INTERNAL_SERVER_ERROR else _AWAY
         return _Problem(status, error.code, error.severity, error.category, text, text, {}, headers)
     return _Problem(
         status, error.code, error.severity, error.category, error.user_message, detail, error.details, headers

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
 from models.api_keys import KEY_PREFIX, APIKeyManager, ApiKeyStatus
 from models.errors import UnauthenticatedError
 from models.ports import Clock
@@ -14,8 +12,6 @@ from services.gateway.auth.tokens import TokenVerifier
 
 LAST_USED_PRECISION: Final = timedelta(minutes=1)
 """`last_used_at` of a key is written at most this often."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Authenticator:
@@ -31,18 +27,14 @@ class Authenticator:
         A user is made with the first valid token.
 
         Raises:
-            UnauthenticatedError: with the reason; it is logged, the credential never.
+            UnauthenticatedError: with the reason, which never quotes the credential.
         """
-        try:
-            if bearer is not None and not bearer.startswith(KEY_PREFIX):
-                return await self._by_token(bearer)
-            raw = bearer or api_key
-            if raw is None:
-                raise UnauthenticatedError("Authorization header is missing")
-            return await self._by_api_key(raw)
-        except UnauthenticatedError as error:
-            _log.warning("credential refused", reason=error.message)
-            raise
+        if bearer is not None and not bearer.startswith(KEY_PREFIX):
+            return await self._by_token(bearer)
+        raw = bearer or api_key
+        if raw is None:
+            raise UnauthenticatedError("Authorization header is missing")
+        return await self._by_api_key(raw)
 
     async def _by_token(self, token: str) -> Principal:
         claims = self._tokens.verify(token)
