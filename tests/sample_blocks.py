@@ -220,6 +220,12 @@ class ShortTimeoutBlock(Block[SleepInput]):
         yield "out", input.value
 
 
+class SwitchedOffBlock(EchoBlock):
+    id = "switched_off"
+    description = "Is disabled."
+    disabled = "it is switched off in tests"
+
+
 SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     EchoBlock,
     SpreadBlock,
@@ -233,6 +239,7 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     KeyedFileWriteBlock,
     BrokeBlock,
     ShortTimeoutBlock,
+    SwitchedOffBlock,
 )
 
 
