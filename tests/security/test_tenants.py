@@ -1,0 +1,100 @@
+"""Nothing of another user is ever visible: every route of the OpenAPI document, every id in its path."""
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+from httpx2 import AsyncClient
+
+from tests.gateway import Gateway, assert_refused, echo_graph_body, graph_body, node_body
+from tests.integration.test_executions import execute, save, until_status
+
+TENANT_IDS = ("graph_id", "graph_exec_id")
+OTHER_IDS = {"version": "1", "block_id": "echo"}
+
+
+@dataclass
+class Tenant:
+    client: AsyncClient
+    ids: dict[str, str]
+    """A graph of the tenant and a run of it, by the name of the path parameter."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tenants(gateway: Gateway, worker: None) -> AsyncIterator[tuple[Tenant, Tenant]]:
+    """The one who looks, and the one who must not be seen."""
+    async with gateway.user() as first, gateway.user() as second:
+        yield await _settle(first), await _settle(second)
+
+
+async def _settle(client: AsyncClient) -> Tenant:
+    graph_id = await save(client, echo_graph_body())
+    graph_exec_id = await execute(client, graph_id, x="private")
+    await until_status(client, graph_exec_id, "COMPLETED")
+    return Tenant(client, {"graph_id": graph_id, "graph_exec_id": graph_exec_id})
+
+
+async def _operations(client: AsyncClient) -> list[tuple[str, str]]:
+    document = (await client.get("/openapi.json")).json()
+    return [(method, path) for path, operations in document["paths"].items() for method in operations]
+
+
+def _body(method: str, path: str) -> Any:
+    if path.endswith("/versions/active"):
+        return {"active_graph_version": 1}
+    return echo_graph_body() if method == "put" else {}
+
+
+async def _snapshot(tenant: Tenant) -> list[Any]:
+    graph, run = tenant.ids["graph_id"], tenant.ids["graph_exec_id"]
+    paths = ("/api/graphs", f"/api/graphs/{graph}/versions", "/api/executions", f"/api/executions/{run}/results")
+    return [(await tenant.client.get(path)).json() for path in paths]
+
+
+async def test_foreign_ids_are_not_found_on_every_route(tenants: tuple[Tenant, Tenant]) -> None:
+    stranger, owner = tenants
+    before = await _snapshot(owner)
+    tried = 0
+    for method, path in await _operations(stranger.client):
+        names = [name for name in TENANT_IDS if f"{{{name}}}" in path]
+        for owners in itertools.product((stranger, owner), repeat=len(names)):
+            if not names or all(tenant is stranger for tenant in owners):
+                continue
+            ids = OTHER_IDS | {name: tenant.ids[name] for name, tenant in zip(names, owners, strict=True)}
+            url = path.format(**ids)
+            sent = {"json": _body(method, path)} if method in ("post", "put") else {}
+            response = await stranger.client.request(method, url, **sent)
+            refused = assert_refused(response, 404, "NOT_FOUND")
+            assert refused["detail"].endswith("not found or access denied."), (method, path)
+            tried += 1
+    assert tried >= 20
+    assert await _snapshot(owner) == before
+
+
+async def test_a_foreign_id_is_answered_like_one_that_does_not_exist(tenants: tuple[Tenant, Tenant]) -> None:
+    stranger, owner = tenants
+    for name, path in (("graph_id", "/api/graphs/{}"), ("graph_exec_id", "/api/executions/{}")):
+        foreign = (await stranger.client.get(path.format(owner.ids[name]))).json()
+        missing = (await stranger.client.get(path.format("no-such-id"))).json()
+        assert foreign["detail"].replace(owner.ids[name], "no-such-id") == missing["detail"]
+        assert foreign["error"]["error_code"] == missing["error"]["error_code"]
+
+
+async def test_lists_hold_only_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
+    for tenant in tenants:
+        graphs = (await tenant.client.get("/api/graphs")).json()
+        assert [graph["id"] for graph in graphs] == [tenant.ids["graph_id"]]
+        runs = (await tenant.client.get("/api/executions")).json()
+        assert [run["id"] for run in runs] == [tenant.ids["graph_exec_id"]]
+
+
+async def test_a_foreign_graph_id_in_a_body_makes_a_graph_of_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
+    stranger, owner = tenants
+    before = await _snapshot(owner)
+    body = graph_body([node_body("n", "echo")], id=owner.ids["graph_id"], version=2)
+    saved = (await stranger.client.post("/api/graphs", json=body)).json()
+    assert saved["id"] != owner.ids["graph_id"]
+    assert await _snapshot(owner) == before
+    await stranger.client.delete(f"/api/graphs/{saved['id']}")
