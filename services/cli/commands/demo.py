@@ -18,6 +18,7 @@ from services.cli.stack_control import start_detached, stop_stack
 
 app = typer.Typer()
 
+EXAMPLE = Path("examples/penguins")
 FAILED = 1
 INTERRUPTED = 130
 
