@@ -97,6 +97,10 @@ class GraphRunner(Protocol):
         """Waits until the workflow has closed; False if it has not within `timeout`."""
         ...
 
+    def inspection_url(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> str | None:
+        """Where an operator can look into the execution; None if no such place is known."""
+        ...
+
     async def ping(self) -> None:
         """Raises ServiceUnavailableError unless Temporal answers."""
         ...

@@ -21,9 +21,10 @@ RPC_TIMEOUT = timedelta(seconds=10)
 class TemporalGraphRunner:
     """The port GraphRunner on a Temporal client."""
 
-    def __init__(self, client: Client, *, task_queue: str) -> None:
+    def __init__(self, client: Client, *, task_queue: str, ui_url: str | None = None) -> None:
         self._client = client
         self._task_queue = task_queue
+        self._ui_url = ui_url
 
     async def start(self, input: ExecuteGraphInput, *, owner_key_id: OwnerKeyId) -> bool:
         """See GraphRunner. The workflow id alone decides whether the execution exists: it is never started twice."""
@@ -68,6 +69,12 @@ class TemporalGraphRunner:
                 return True
             raise _away(error) from error
         return True
+
+    def inspection_url(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> str | None:
+        if self._ui_url is None:
+            return None
+        workflow = workflow_id(graph_exec_id, owner_key_id)
+        return f"{self._ui_url.rstrip('/')}/namespaces/{self._client.namespace}/workflows/{workflow}"
 
     async def ping(self) -> None:
         try:

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,7 +60,9 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     try:
         await check_schema(database)
         temporal = await connect(settings)
-        runner = TemporalGraphRunner(temporal, task_queue=settings.temporal.temporal_task_queue)
+        runner = TemporalGraphRunner(
+            temporal, task_queue=settings.temporal.temporal_task_queue, ui_url=settings.temporal.temporal_ui_url
+        )
         events = redis.RedisEventBus(
             redis_client,
             max_length=settings.redis.event_stream_max_length,
@@ -88,10 +91,18 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         await database.close()
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to `serve`: uvicorn would raise them again at the end, and kill the process before it closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
 async def serve(settings: Settings) -> None:
-    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end."""
+    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end, or until the next."""
     async with open_container(settings) as container:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(container),
                 host=settings.gateway.gateway_host,
@@ -103,6 +114,9 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, server.handle_exit, number, None)
         await server.serve()
 
 
@@ -122,8 +136,6 @@ def main() -> None:
     except AppError as error:
         _log.error("gateway not started", reason=error.message, code=error.code)
         code = 1
-    except KeyboardInterrupt:
-        code = 130
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else 1
     except Exception:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -16,6 +16,7 @@ from activities.recording import Recording
 from infra import redis
 from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
+from infra.clock import SystemClock
 from infra.crypto import KeyRing
 from infra.postgres import Database
 from infra.settings import Settings, WorkerSettings
@@ -30,11 +31,6 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1.5)
 """A cancellation reaches a running block with the answer to a heartbeat; the SDK's default would hold it for 8 s."""
 
 POLLERS = 10
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

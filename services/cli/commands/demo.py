@@ -50,8 +50,9 @@ def demo(
         console.print(f"Running {graph.get('name')!r} as execution {started['id']}")
         execution = session.follow()
         print_result(console, execution)
-        console.print("In the Temporal Web UI (while the stack runs: `perdure up` shows it again):")
-        console.print(execution["temporal_url"], soft_wrap=True)
+        if execution["temporal_url"]:
+            console.print("In the Temporal Web UI (`perdure up` shows it again after the demo):")
+            console.print(execution["temporal_url"], soft_wrap=True)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     finally:

@@ -12,6 +12,7 @@ from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import GraphExecId, GraphId, NodeExecId, UserId
 from models.pages import Page, PageRequest
 from models.stores import UnitOfWork
+from models.users import User
 from models.values import ValueStore
 from models.wire import NodeRecord
 from services.gateway.container import Container
@@ -52,6 +53,7 @@ class ExecutionReader:
         self._units = container.units
         self._blocks = container.blocks
         self._events = container.events
+        self._runner = container.runner
         self._values = ValueStore(container.blobs)
 
     async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[GraphExecutionRecord]:
@@ -78,13 +80,14 @@ class ExecutionReader:
         return meta_out(await self.get_record(user_id, graph_exec_id))
 
     async def get_detail(
-        self, user_id: UserId, graph_exec_id: GraphExecId, nodes: NodeRange, *, graph_id: GraphId | None = None
+        self, user: User, graph_exec_id: GraphExecId, nodes: NodeRange, *, graph_id: GraphId | None = None
     ) -> GraphExecutionOut:
         """Raises NotFoundError."""
-        found = await self._find(user_id, graph_exec_id, nodes, graph_id)
+        found = await self._find(user.id, graph_exec_id, nodes, graph_id)
         reader = ValueReader(self._values)
         return GraphExecutionOut(
             **meta_fields(found.run, inputs=await reader.mapping(found.run.inputs)),
+            temporal_url=self._runner.inspection_url(graph_exec_id, owner_key_id=user.key_id),
             outputs=await reader.outputs(found.outputs),
             node_executions=await _nodes_out(found, reader),
             node_executions_total=found.total,

@@ -138,7 +138,7 @@ async def list_graph_executions(
 async def get_execution(
     user: GraphReader, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> GraphExecutionOut:
-    return await reader.get_detail(user.id, GraphExecId(graph_exec_id), nodes)
+    return await reader.get_detail(user, GraphExecId(graph_exec_id), nodes)
 
 
 @router.get(
@@ -147,7 +147,7 @@ async def get_execution(
 async def get_graph_execution(
     user: GraphReader, graph_id: GraphIdPath, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> GraphExecutionOut:
-    return await reader.get_detail(user.id, GraphExecId(graph_exec_id), nodes, graph_id=GraphId(graph_id))
+    return await reader.get_detail(user, GraphExecId(graph_exec_id), nodes, graph_id=GraphId(graph_id))
 
 
 @router.get(

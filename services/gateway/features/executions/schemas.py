@@ -114,6 +114,8 @@ class NodeExecutionPageOut(BaseModel):
 class GraphExecutionOut(GraphExecutionMetaOut):
     """A run with its values in full and its node executions, or as many of them as fit into one answer."""
 
+    temporal_url: str | None
+    """The run in the Temporal Web UI, where its address is known."""
     outputs: dict[str, Any]
     node_executions: list[NodeExecutionOut]
     node_executions_total: int
