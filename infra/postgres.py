@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import asyncpg
 import orjson
@@ -14,8 +15,8 @@ from infra.settings import PostgresSettings
 from models.errors import ServiceUnavailableError
 
 _CONNECT_SECONDS = 5
-_STATEMENT_SECONDS = 30
 _POOL_SECONDS = 5
+STATEMENT_TIMEOUT = timedelta(seconds=30)
 _UNAVAILABLE_STATES = ("08", "53", "57P")
 """SQLSTATE classes: connection exceptions, insufficient resources, operator intervention (shutdown, starting up)."""
 
@@ -29,9 +30,16 @@ class Database:
 
     Args:
         application_name: what the server shows for our connections.
+        statement_timeout: after it a statement counts as one that the server does not answer.
     """
 
-    def __init__(self, settings: PostgresSettings, *, application_name: str) -> None:
+    def __init__(
+        self,
+        settings: PostgresSettings,
+        *,
+        application_name: str,
+        statement_timeout: timedelta | None = STATEMENT_TIMEOUT,
+    ) -> None:
         self.engine: AsyncEngine = create_async_engine(
             settings.async_url,
             pool_size=settings.database_pool_size,
@@ -43,7 +51,7 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={
                 "timeout": _CONNECT_SECONDS,
-                "command_timeout": _STATEMENT_SECONDS,
+                "command_timeout": statement_timeout.total_seconds() if statement_timeout else None,
                 "server_settings": {"application_name": application_name},
             },
         )

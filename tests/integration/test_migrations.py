@@ -14,7 +14,7 @@ from infra.dev_access import ensure_dev_api_key
 from infra.migrate import alembic_config, check_schema, database_for, upgrade_database
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import APIKeyManager, ApiKeyStatus, Permission
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, ConflictError
 from models.ids import UserId
 from tests.databases import fresh_database
 
@@ -69,6 +69,20 @@ async def test_the_migration_can_be_taken_back(database_url: str) -> None:
             left = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
             assert set(left) == {"alembic_version"}
         await database.close()
+
+
+async def test_a_migration_that_cannot_get_its_locks_gives_up_and_changes_nothing(database_url: str) -> None:
+    async with fresh_database(database_url) as url:
+        busy = await asyncpg.connect(url)
+        transaction = busy.transaction()
+        await transaction.start()
+        await busy.execute("CREATE TABLE users (id text)")
+        with pytest.raises(ConflictError, match="pg_stat_activity"):
+            await upgrade_database(url)
+        await transaction.rollback()
+        assert await busy.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+        await upgrade_database(url)
+        await busy.close()
 
 
 async def test_the_developers_key_is_made_once_and_renewed(database_url: str) -> None:
