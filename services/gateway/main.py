@@ -100,7 +100,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end, or until the next."""
+    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end."""
     async with open_container(settings) as container:
         server = _Server(
             uvicorn.Config(
