@@ -2,11 +2,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := models workflows activities infra services
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up down check format lint types contracts unit test test-all lock clean
+.PHONY: help setup demo up down check format lint types contracts unit test test-all bench histories lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -53,6 +52,12 @@ test: setup ## All tests but the long ones, on real servers
 
 test-all: setup ## All tests, the long ones too
 	$(BIN)/python -m pytest -m "long or not long"
+
+bench: setup ## Measure the product against a hand-written Temporal workflow
+	$(BIN)/python -m bench.run
+
+histories: setup ## Record new workflow histories for the replay tests
+	$(BIN)/python -m tests.replay.record
 
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
