@@ -1,6 +1,8 @@
 """Ending executions: signal, wait for the end, for as long as a caller is willing to wait."""
 
 import asyncio
+import itertools
+from collections.abc import Awaitable, Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -14,7 +16,7 @@ from services.gateway.container import Container
 STOP_WAIT: Final = timedelta(seconds=15)
 """Clients of the platform expect the answer to a stop within this time; blocks may take longer to end."""
 
-_AT_ONCE: Final = 20
+_SIGNALS_AT_ONCE: Final = 20
 
 
 class StopMode(StrEnum):
@@ -40,7 +42,7 @@ class RunControl:
         """
         if not await self._signal(user, graph_exec_id, mode):
             return False
-        await self._runner.wait_closed(graph_exec_id, owner_key_id=user.key_id, timeout=STOP_WAIT)
+        await self._wait_closed(user, graph_exec_id)
         return True
 
     async def _signal(self, user: User, graph_exec_id: GraphExecId, mode: StopMode) -> bool:
@@ -50,19 +52,18 @@ class RunControl:
         return await self._runner.stop(graph_exec_id, owner_key_id=user.key_id, request=request)
 
     async def stop_all(self, user: User, graph_id: GraphId, mode: StopMode) -> None:
-        """Ends every execution of a graph of the user, as `stop` does for one."""
+        """Ends every execution of a graph of the user, and waits for all of them together up to `STOP_WAIT`."""
         async with self._units() as unit:
             open_executions = await unit.executions.list_open(user.id, graph_id)
-        limit = asyncio.Semaphore(_AT_ONCE)
+        signals = asyncio.Semaphore(_SIGNALS_AT_ONCE)
 
-        async def stop_one(graph_exec_id: GraphExecId) -> None:
-            async with limit:
-                await self.stop(user, graph_exec_id, mode)
+        async def signal(graph_exec_id: GraphExecId) -> bool:
+            async with signals:
+                return await self._signal(user, graph_exec_id, mode)
 
-        ends = await asyncio.gather(*map(stop_one, open_executions), return_exceptions=True)
-        for error in ends:
-            if error is not None:
-                raise error
+        reached = await _all(map(signal, open_executions))
+        ending = itertools.compress(open_executions, reached)
+        await _all(self._wait_closed(user, graph_exec_id) for graph_exec_id in ending)
 
     async def delete(self, user: User, run: GraphExecutionRecord) -> None:
         """Hides an execution, after it has been stopped if it was running."""
@@ -70,3 +71,15 @@ class RunControl:
             await self.stop(user, run.id, StopMode.STOP)
         async with self._units() as unit:
             await unit.executions.delete(user.id, run.id, now=self._clock.now())
+
+    async def _wait_closed(self, user: User, graph_exec_id: GraphExecId) -> bool:
+        return await self._runner.wait_closed(graph_exec_id, owner_key_id=user.key_id, timeout=STOP_WAIT)
+
+
+async def _all(calls: Iterable[Awaitable[bool]]) -> list[bool]:
+    """Results of all calls; if some fail, the first error, but not before the others have ended."""
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ends if isinstance(end, bool)]
