@@ -71,6 +71,13 @@ async def test_it_refuses_to_start_without_a_key_for_tokens(gateway_settings: Se
     assert "JWT_VERIFY_KEY" in printed
 
 
+async def test_in_production_it_refuses_a_short_key_for_tokens(gateway_settings: Settings) -> None:
+    environment = _environment(gateway_settings, JWT_VERIFY_KEY="x" * 31, ENVIRONMENT="production")
+    code, printed = await _output_of(environment)
+    assert code == 1
+    assert "at least 32" in printed
+
+
 async def test_it_says_which_server_is_missing(gateway_settings: Settings) -> None:
     nowhere = f"postgresql://perdure@127.0.0.1:{free_port()}/perdure"
     code, printed = await _output_of(_environment(gateway_settings, DATABASE_URL=nowhere))

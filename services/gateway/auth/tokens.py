@@ -25,13 +25,21 @@ class AuthConfigError(ConfigurationError):
 class TokenVerifier:
     """Checks signature, expiry and audience of a token.
 
+    Args:
+        min_key_characters: shorter keys are refused; a short one can be guessed from any token.
+
     Raises:
-        AuthConfigError: there is no key.
+        AuthConfigError: there is no key, or a short one.
     """
 
-    def __init__(self, *, key: SecretStr, algorithm: str, audience: str) -> None:
-        if not key.get_secret_value().strip():
+    def __init__(self, *, key: SecretStr, algorithm: str, audience: str, min_key_characters: int = 1) -> None:
+        length = len(key.get_secret_value().strip())
+        if not length:
             raise AuthConfigError("JWT_VERIFY_KEY is empty. Set it to the key that your bearer tokens are signed with.")
+        if length < min_key_characters:
+            raise AuthConfigError(
+                f"JWT_VERIFY_KEY has {length} characters; at least {min_key_characters} are needed. Use a longer key."
+            )
         self._key = key
         self._algorithm = algorithm
         self._audience = audience
