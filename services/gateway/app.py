@@ -1,12 +1,14 @@
 """The ASGI application: routes, error model and middleware over a container."""
 
+from typing import Any, Final
+
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
-from services.gateway.errors import install_error_handlers
+from services.gateway.errors import ErrorBody, install_error_handlers
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
 from services.gateway.features.executions.router import router as executions
@@ -17,7 +19,9 @@ from services.gateway.middleware.body_limit import BodyLimit
 from services.gateway.middleware.cors import CorsByPath
 from services.gateway.middleware.request_context import RequestContext
 
-GZIP_FROM_BYTES = 50_000
+GZIP_FROM_BYTES: Final = 50_000
+_REFUSED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "The request was refused"}
+_FAILED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "Something the request needs does not answer"}
 
 
 def create_app(container: Container) -> FastAPI:
@@ -36,8 +40,9 @@ def create_app(container: Container) -> FastAPI:
         ],
     )
     app.state.container = container
-    for router in (health, users, blocks, graphs, executions, codec):
-        app.include_router(router)
+    app.include_router(health)
+    for router in (users, blocks, graphs, executions, codec):
+        app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
     install_error_handlers(app)
     add_auth_responses_to_openapi(app)
     return app

@@ -185,7 +185,7 @@ def _check_inputs(inputs: Mapping[str, Any]) -> None:
             f"Invalid input structure: there are {len(inputs)} inputs; the limit is {MAX_INPUT_KEYS}."
         )
     for name, value in inputs.items():
-        check_limits(value, where=f"input {name!r}", max_depth=MAX_INPUT_DEPTH, max_keys=MAX_INPUT_KEYS)
+        check_limits(value, where=f"input {name[:100]!r}", max_depth=MAX_INPUT_DEPTH, max_keys=MAX_INPUT_KEYS)
 
 
 @dataclass(frozen=True, slots=True)

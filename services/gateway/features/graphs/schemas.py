@@ -36,8 +36,8 @@ class NodeIn(_Lenient):
 
 class LinkIn(_Lenient):
     id: Annotated[str, Field(max_length=MAX_ID)] | None = None
-    source_id: str
-    sink_id: str
+    source_id: Annotated[str, Field(max_length=MAX_ID)]
+    sink_id: Annotated[str, Field(max_length=MAX_ID)]
     source_name: Annotated[str, Field(min_length=1, max_length=1000)]
     sink_name: Annotated[str, Field(min_length=1, max_length=1000)]
     is_static: bool | None = None
