@@ -1,6 +1,8 @@
 """The gateway as tests use it: the real application on real servers, called in process."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,8 @@ from tests.sample_blocks import sample_registry
 
 ORIGIN: Final = "http://gateway.example.com"
 
+DEADLINE_SECONDS: Final = 60
+
 TABLES: Final = ("graphs", "nodes", "links", "graph_executions", "node_executions", "idempotency_keys", "api_keys")
 
 
@@ -35,12 +39,12 @@ class Gateway:
     settings: Settings
 
     @asynccontextmanager
-    async def anonymous(self, **headers: str) -> AsyncIterator[AsyncClient]:
+    async def anonymous(self, **headers: str) -> AsyncGenerator[AsyncClient]:
         async with AsyncClient(transport=ASGITransport(app=self.app), base_url=ORIGIN, headers=headers) as client:
             yield client
 
     @asynccontextmanager
-    async def user(self, user_id: str | None = None, **claims: Any) -> AsyncIterator[AsyncClient]:
+    async def user(self, user_id: str | None = None, **claims: Any) -> AsyncGenerator[AsyncClient]:
         """A client with a bearer token; without an id, of somebody new."""
         token = self.token(user_id or f"user-{uuid4()}", **claims)
         async with self.anonymous(Authorization=f"Bearer {token}") as client:
@@ -88,7 +92,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings) -> AsyncGenerator[Gateway]:
     async with open_container(settings, blocks=sample_registry()) as container:
         yield Gateway(app=create_app(container), container=container, settings=settings)
 
@@ -144,3 +148,27 @@ def assert_refused(response: Response, status: int, code: str) -> dict[str, Any]
     }
     assert "detail" in body
     return body
+
+
+async def save(client: AsyncClient, body: dict[str, Any]) -> str:
+    response = await client.post("/api/graphs", json=body)
+    assert response.status_code == 200, response.text
+    return response.json()["id"]
+
+
+async def execute(client: AsyncClient, graph_id: str, **inputs: Any) -> str:
+    response = await client.post(f"/api/graphs/{graph_id}/execute", json={"inputs": inputs, "credentials_inputs": {}})
+    assert response.status_code == 200, response.text
+    assert response.json()["status"] == "QUEUED"
+    return response.json()["id"]
+
+
+async def until_status(client: AsyncClient, graph_exec_id: str, *wanted: str) -> dict[str, Any]:
+    """The detail of a run once it has one of the wanted statuses."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        run = (await client.get(f"/api/executions/{graph_exec_id}")).json()
+        if run["status"] in wanted:
+            return run
+        assert time.monotonic() < deadline, f"not {wanted} in time, but {run['status']}"
+        await asyncio.sleep(0.05)

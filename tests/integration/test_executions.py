@@ -11,43 +11,23 @@ from httpx2 import AsyncClient
 
 from models.ids import GraphExecId, UserId
 from tests.gateway import (
+    DEADLINE_SECONDS,
     Gateway,
     assert_refused,
     echo_graph_body,
+    execute,
     graph_body,
     link_body,
     node_body,
+    save,
     sleeper_graph_body,
+    until_status,
 )
 
 pytestmark = pytest.mark.usefixtures("worker")
 
-DEADLINE_SECONDS = 60
 LARGE = 40_000
 """Characters: beyond what travels inline."""
-
-
-async def save(client: AsyncClient, body: dict[str, Any]) -> str:
-    response = await client.post("/api/graphs", json=body)
-    assert response.status_code == 200, response.text
-    return response.json()["id"]
-
-
-async def execute(client: AsyncClient, graph_id: str, **inputs: Any) -> str:
-    response = await client.post(f"/api/graphs/{graph_id}/execute", json={"inputs": inputs, "credentials_inputs": {}})
-    assert response.status_code == 200, response.text
-    assert response.json()["status"] == "QUEUED"
-    return response.json()["id"]
-
-
-async def until_status(client: AsyncClient, graph_exec_id: str, *wanted: str) -> dict[str, Any]:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        run = (await client.get(f"/api/executions/{graph_exec_id}")).json()
-        if run["status"] in wanted:
-            return run
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"not {wanted} in time: {run['status']}")
 
 
 async def test_a_run_gives_its_outputs_and_node_executions(gateway: Gateway) -> None:

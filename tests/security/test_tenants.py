@@ -8,8 +8,16 @@ from typing import Any
 import pytest_asyncio
 from httpx2 import AsyncClient
 
-from tests.gateway import Gateway, assert_refused, echo_graph_body, graph_body, node_body
-from tests.integration.test_executions import execute, save, until_status
+from tests.gateway import (
+    Gateway,
+    assert_refused,
+    echo_graph_body,
+    execute,
+    graph_body,
+    node_body,
+    save,
+    until_status,
+)
 
 TENANT_IDS = ("graph_id", "graph_exec_id")
 OTHER_IDS = {"version": "1", "block_id": "echo"}
