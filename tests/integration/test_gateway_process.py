@@ -13,9 +13,10 @@ from httpx2 import AsyncClient, ConnectError
 from infra.embedded.ports import free_port
 from infra.settings import Settings
 from tests.databases import fresh_database
-from tests.gateway import Gateway, graph_body, node_body
+from tests.gateway import Gateway, assert_refused, graph_body, node_body
 
 DEADLINE_SECONDS = 60
+TOO_MANY_BYTES = 11 * 1024 * 1024
 
 
 def _environment(settings: Settings, **changes: str) -> dict[str, str]:
@@ -56,6 +57,12 @@ async def _output_of(environment: Mapping[str, str]) -> tuple[int | None, str]:
     async with _process(environment) as process:
         printed, _ = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
         return process.returncode, printed.decode()
+
+
+async def _pieces(count: int) -> AsyncIterator[bytes]:
+    """A body that does not announce its length."""
+    for _ in range(0, count, 65_536):
+        yield b" " * 65_536
 
 
 async def test_it_refuses_a_database_that_was_not_migrated(gateway_settings: Settings) -> None:
@@ -102,6 +109,12 @@ async def test_it_serves_and_leaves_on_sigterm(gateway: Gateway, gateway_setting
             body = graph_body([node_body("in", "text_input_block")])
             assert (await client.post("/api/graphs", json=body)).status_code == 200
             assert "server" not in ready.headers
+            for content in (b" " * TOO_MANY_BYTES, _pieces(TOO_MANY_BYTES)):
+                json = {"Content-Type": "application/json"}
+                assert_refused(
+                    await client.post("/api/graphs", content=content, headers=json), 413, "PAYLOAD_TOO_LARGE"
+                )
+            assert (await client.get("/me")).status_code == 200
         process.send_signal(signal.SIGTERM)
         printed, _ = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
         assert process.returncode == 0, printed.decode()
