@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +16,7 @@ from services.cli.run_view import RunProgress, titles_of
 
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
 POLL_SECONDS: Final = 1.0
+LINE_SECONDS: Final = 3.0
 PATIENCE_SECONDS: Final = 120.0
 """A gateway that is away this long ends the watching, never the run."""
 
@@ -83,7 +84,7 @@ class RunSession:
         progress = RunProgress(titles_of(self.uploaded, BlockRegistry.discover()))
         headline = str(self._graph.get("name") or "run")
         cursor, away_since = "0", None
-        with Live(progress.render(headline), console=self._console, refresh_per_second=8, transient=True) as live:
+        with _Display(self._console, progress, headline) as display:
             while True:
                 try:
                     events = self._gateway.read_events(graph_exec_id, since=cursor, wait_seconds=POLL_SECONDS)
@@ -97,7 +98,7 @@ class RunSession:
                 for event in events:
                     cursor = event["cursor"]
                     progress.add(event)
-                live.update(progress.render(headline))
+                display.update()
                 ended = any(event["kind"] == "graph_execution_update" for event in events)
                 if (ended or not events) and self._has_ended():
                     return self._gateway.get_execution(graph_exec_id)
@@ -111,3 +112,32 @@ class RunSession:
     def _has_ended(self) -> bool:
         assert self.execution is not None, "start comes first"
         return self._gateway.get_execution(self.execution["id"])["status"] in TERMINAL
+
+
+class _Display:
+    """Progress on a terminal as a live table; elsewhere as a line now and then."""
+
+    def __init__(self, console: Console, progress: RunProgress, headline: str) -> None:
+        self._console = console
+        self._progress = progress
+        self._headline = headline
+        self._next_line = time.monotonic() + LINE_SECONDS
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            rendered = self._progress.render(self._headline)
+            self._live = Live(rendered, console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self) -> None:
+        if self._live is not None:
+            self._live.update(self._progress.render(self._headline))
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_SECONDS
+            self._console.print(f"{self._headline}: {self._progress.done} node executions done")
