@@ -1,6 +1,5 @@
 """Per-node settings in a node's `metadata`: retry, time limit, title."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,6 +10,7 @@ from models.graph import Node
 from models.plan import PlanRetry
 
 MAX_TITLE = 200
+MAX_SHOWN = 100
 MAX_ATTEMPTS = 100
 MAX_RETRY_SECONDS = 86_400.0
 MAX_TIMEOUT_SECONDS = 30 * 86_400.0
@@ -42,7 +42,7 @@ def read_retry(node: Node, block: BlockType) -> PlanRetry:
         raise InvalidRequestError("`metadata.retry` must be an object with max_attempts, initial_seconds, backoff, ...")
     options = cast("Mapping[str, Any]", given)
     return PlanRetry(
-        max_attempts=int(_number(options, "max_attempts", default.max_attempts, low=1, high=MAX_ATTEMPTS)),
+        max_attempts=_whole(options, "max_attempts", default.max_attempts, low=1, high=MAX_ATTEMPTS),
         initial_seconds=_number(options, "initial_seconds", default.initial_seconds, low=0.001, high=MAX_RETRY_SECONDS),
         backoff=_number(options, "backoff", default.backoff, low=1, high=100),
         max_seconds=_number(options, "max_seconds", default.max_seconds, low=0.001, high=MAX_RETRY_SECONDS),
@@ -58,12 +58,26 @@ def read_timeout_seconds(node: Node, block: BlockType) -> float:
     return _number(node.metadata, "timeout_seconds", block.timeout.total_seconds(), low=0.1, high=MAX_TIMEOUT_SECONDS)
 
 
+def _whole(options: Mapping[str, Any], name: str, default: int, *, low: int, high: int) -> int:
+    number = _number(options, name, default, low=low, high=high)
+    if not number.is_integer():
+        raise InvalidRequestError(f"`metadata` {name!r} must be a whole number, not {number!r}")
+    return int(number)
+
+
 def _number(options: Mapping[str, Any], name: str, default: float, *, low: float, high: float) -> float:
     value = options.get(name)
     if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidRequestError(f"`metadata` {name!r} must be a number, not {value!r}")
+        return float(default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidRequestError(f"`metadata` {name!r} must be a number, not {_shown(value)}")
     if not low <= value <= high:
-        raise InvalidRequestError(f"`metadata` {name!r} must be between {low:g} and {high:g}, not {value!r}")
+        raise InvalidRequestError(
+            f"`metadata` {name!r} must be between {low:.12g} and {high:.12g}, not {_shown(value)}"
+        )
     return float(value)
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, int | float) else repr(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."

@@ -8,7 +8,7 @@ from activities.blocks.registry import BlockRegistry, BlockType
 from activities.planning.node_options import read_retry, read_timeout_seconds
 from models.blocks import BlockKind
 from models.coercion import build_input
-from models.errors import AppError, GraphValidationError, InvalidRequestError
+from models.errors import BlockInputError, GraphValidationError, InvalidRequestError
 from models.graph import Graph, Link, Node
 from models.ids import NodeId
 from models.json_values import dump_json
@@ -19,7 +19,8 @@ from models.values import INLINE_LIMIT_BYTES
 NodeErrors = dict[str, dict[str, str]]
 
 REQUIRED = "This field is required"
-_LINK_BYTES = 250
+_LINK_BYTES = 120
+_NODE_BYTES = 300
 _REFERENCE_BYTES = 200
 
 
@@ -40,7 +41,7 @@ def check_structure(nodes: Sequence[Node], links: Sequence[Link], blocks: BlockR
     checked = [_check_link(link, known, block_of, errors) for link in _without_repeats(links)]
     if errors:
         raise GraphValidationError(_summary(errors), node_errors=errors)
-    size = sum(_stored_bytes(node) for node in nodes) + len(checked) * _LINK_BYTES
+    size = sum(map(_node_bytes, nodes)) + sum(map(_link_bytes, checked))
     if size > MAX_PLAN_BYTES:
         raise GraphValidationError(
             f"The graph takes about {size} bytes to run; the limit is {MAX_PLAN_BYTES}. "
@@ -68,15 +69,16 @@ def check_runnable(
         block = _find_block(node, blocks, errors)
         if block is None or block.kind is BlockKind.NOTE:
             continue
-        present = {**_without_nulls(node.input_default), **_without_nulls((masks or {}).get(node.id, {}))}
+        mask = _without_nulls((masks or {}).get(node.id, {}))
+        present = {**_without_nulls(node.input_default), **input_for(node, block, inputs), **mask}
         available = {base_name(pin) for pin in (*present, *linked.get(node.id, ()))}
         missing = [pin for pin in block.required_pins(node.input_default) if pin not in available]
         for pin in missing:
             _add(errors, node.id, pin, REQUIRED)
         if is_start(node, block, linked):
             starts += 1
-            if not missing and (block.kind is BlockKind.INPUT or node.id not in linked):
-                _check_start(node, block, present, inputs, errors)
+            if not missing:
+                _check_start(node, block, present, errors)
     if not errors and not starts:
         raise GraphValidationError(
             "No starting nodes found for the graph, make sure a graph input or a node without inbound links exists."
@@ -98,15 +100,11 @@ def input_for(node: Node, block: BlockType, inputs: Mapping[str, Any]) -> dict[s
     return {"value": inputs[name]} if name is not None and name in inputs else {}
 
 
-def _check_start(
-    node: Node, block: BlockType, present: Mapping[str, Any], inputs: Mapping[str, Any], errors: NodeErrors
-) -> None:
+def _check_start(node: Node, block: BlockType, present: Mapping[str, Any], errors: NodeErrors) -> None:
     try:
-        build_input(block, fold({**present, **input_for(node, block, inputs)}))
-    except AppError as error:
-        fields = error.details.get("fields")
-        for field, message in (fields if isinstance(fields, dict) else {"input": error.message}).items():
-            _add(errors, node.id, str(field), str(message))
+        build_input(block, fold(present))
+    except BlockInputError as error:
+        _add(errors, node.id, "input", error.message)
 
 
 def _check_node(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
@@ -169,10 +167,16 @@ def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
     return {pin: value for pin, value in values.items() if value is not None}
 
 
-def _stored_bytes(node: Node) -> int:
-    sizes = (len(dump_json(value)) for value in node.input_default.values())
+def _node_bytes(node: Node) -> int:
+    """About what a node takes in the plan."""
+    sizes = (len(pin) + len(dump_json(value)) for pin, value in node.input_default.items() if value is not None)
     constants = sum(size if size <= INLINE_LIMIT_BYTES else _REFERENCE_BYTES for size in sizes)
-    return constants + len(node.id) + 300
+    return constants + len(node.id) + len(node.block_id) + _NODE_BYTES
+
+
+def _link_bytes(link: Link) -> int:
+    """About what a link takes in the plan, where its sink pin stands once more beside the sink."""
+    return len(link.id) + len(link.source_name) + len(link.sink_id) + 2 * len(link.sink_name) + _LINK_BYTES
 
 
 def _add(errors: NodeErrors, node_id: str, field: str, message: str) -> None:
