@@ -1,7 +1,8 @@
 """Redis (or Valkey): the event bus on Streams."""
 
+import re
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -9,7 +10,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from infra.settings import RedisSettings
-from models.errors import ServiceUnavailableError
+from models.errors import InvalidRequestError, ServiceUnavailableError
 from models.events import ExecutionEvent
 from models.ids import GraphExecId
 
@@ -26,6 +27,13 @@ return 1
 """
 
 
+_CURSOR: Final = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
+_LONGEST_WAIT_SECONDS: Final = 4.0
+"""Less than the time-out of the connection, which a waiting command must not run into."""
+
+_Streams = dict[str, list[tuple[str, dict[str, str]]]]
+
+
 def connect(settings: RedisSettings) -> "Redis":
     """A client with bounded waits; it connects on first use and again after a loss."""
     return Redis.from_url(
@@ -35,11 +43,13 @@ def connect(settings: RedisSettings) -> "Redis":
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
         decode_responses=True,
+        # One shape of answers, whichever version of the protocol the URL asks for.
+        legacy_responses=False,
     )
 
 
 class RedisEventBus:
-    """The port EventBus: one stream per execution, bounded in length and in time."""
+    """The port EventBus: one stream per execution, bounded in length and in time. `redis` is made by `connect`."""
 
     def __init__(self, redis: "Redis", *, max_length: int, ttl_seconds: int) -> None:
         self._redis = redis
@@ -67,21 +77,23 @@ class RedisEventBus:
     async def read(
         self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
     ) -> Sequence[ExecutionEvent]:
-        """See EventBus.
+        """See EventBus. Returns without events after `wait_seconds`, or after the longest wait of one command.
 
         Raises:
+            InvalidRequestError: `since` is no cursor.
             ServiceUnavailableError: Redis does not answer.
         """
-        block = max(1, int(min(wait_seconds, 4.0) * 1000)) if wait_seconds > 0 else None
+        if not _CURSOR.fullmatch(since):
+            raise InvalidRequestError(f"{since[:40]!r} is no cursor: pass that of the last event, or '0'.")
+        stream = _stream(graph_exec_id)
+        block = max(1, int(min(wait_seconds, _LONGEST_WAIT_SECONDS) * 1000)) if wait_seconds > 0 else None
         try:
-            answer = await self._redis.xread({_stream(graph_exec_id): since}, count=limit, block=block)
+            answer = cast("_Streams", await self._redis.xread({stream: since}, count=limit, block=block))
         except RedisError as error:
             raise _away(error) from error
-        streams = cast("Any", answer.values() if isinstance(answer, dict) else [rows for _, rows in answer or ()])
         return [
             ExecutionEvent.model_validate_json(fields["event"]).model_copy(update={"cursor": cursor})
-            for rows in streams
-            for cursor, fields in _flat(rows)
+            for cursor, fields in answer.get(stream, ())
         ]
 
     async def ping(self) -> None:
@@ -97,11 +109,6 @@ def _away(error: RedisError) -> ServiceUnavailableError:
         f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
         user_message="Live events are not available at the moment. Please try again shortly.",
     )
-
-
-def _flat(rows: Any) -> list[tuple[str, dict[str, str]]]:
-    """redis-py nests the entries of one stream once more in RESP3 answers."""
-    return rows[0] if rows and isinstance(rows[0], list) else rows
 
 
 def _stream(graph_exec_id: GraphExecId) -> str:
