@@ -55,6 +55,8 @@ class KeyRing:
         keys: dict[str, bytes] = {}
         for part in filter(None, (part.strip() for part in text.split(","))):
             key_id, colon, encoded = part.partition(":")
+            if key_id in keys:
+                raise ConfigurationError(f"ENCRYPTION_KEYS names the key {key_id!r} twice: give each its own id.")
             try:
                 keys[key_id] = base64.b64decode(encoded, validate=True)
             except binascii.Error:
