@@ -10,8 +10,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from infra.temporal import search_attributes
-from models.errors import ServiceUnavailableError
-from models.ids import GraphExecId, OwnerKeyId, workflow_id
+from models.errors import AppError, PayloadTooLargeError, ServiceUnavailableError
+from models.ids import GraphExecId, OwnerKeyId, UserId, workflow_id
 from models.wire import ExecuteGraphInput, StopRequest
 
 WORKFLOW = "ExecuteGraph"
@@ -38,7 +38,7 @@ class TemporalGraphRunner:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search_attributes.of_new_execution(input),
                 static_summary=input.plan.graph_name,
-                priority=Priority(fairness_key=input.run.user_id[:64]),
+                priority=Priority(fairness_key=_fairness_key(input.run.user_id)),
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
@@ -86,6 +86,11 @@ class TemporalGraphRunner:
         return self._client.get_workflow_handle(workflow_id(graph_exec_id, owner_key_id))
 
 
+def _fairness_key(user_id: UserId) -> str:
+    """Temporal takes 64 bytes."""
+    return user_id.encode()[:64].decode(errors="ignore")
+
+
 async def _if_running(call: Awaitable[None]) -> bool:
     try:
         await call
@@ -96,7 +101,13 @@ async def _if_running(call: Awaitable[None]) -> bool:
     return True
 
 
-def _away(error: RPCError) -> ServiceUnavailableError:
+def _away(error: RPCError) -> AppError:
+    """A request that Temporal refuses is wrong for good; anything else may pass later."""
+    if error.status is RPCStatusCode.INVALID_ARGUMENT:
+        return PayloadTooLargeError(
+            f"Temporal refused the request: {error.message}",
+            user_message="The run is too large to be started: make the graph or its inputs smaller.",
+        )
     return ServiceUnavailableError(
         f"Temporal does not answer: {error.status.name}",
         user_message="The execution engine does not answer. Nothing was lost; try again in a moment.",

@@ -4,7 +4,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.errors import ServiceUnavailableError
 from models.execution import ExecutionStatus
@@ -32,6 +32,8 @@ async def ensure_search_attributes(client: Client) -> None:
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
             )
     except RPCError as error:
+        if error.status is RPCStatusCode.ALREADY_EXISTS:
+            return  # another process was faster
         names = ", ".join(SearchAttribute)
         raise ServiceUnavailableError(
             f"Temporal refused to register search attributes ({error.status.name}). Register these by hand in "
