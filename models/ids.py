@@ -35,7 +35,7 @@ def new_id() -> str:
 
 def graph_exec_id_for_key(user_id: UserId, idempotency_key: str) -> GraphExecId:
     """The execution an `Idempotency-Key` of this user stands for, always the same one."""
-    return GraphExecId(str(uuid5(_EXECUTION_NAMESPACE, f"{user_id}:{idempotency_key}")))
+    return GraphExecId(str(uuid5(uuid5(_EXECUTION_NAMESPACE, user_id), idempotency_key)))
 
 
 def node_exec_id(graph_exec_id: GraphExecId, node_id: NodeId, firing: int) -> NodeExecId:
