@@ -52,7 +52,9 @@ class RecordingActivities:
             )
             await self._recorder.close_execution(closing, outputs)
             packed = await self._values.pack(
-                outputs.model_dump(mode="json", exclude_unset=True), graph_exec_id=closing.run.graph_exec_id
+                outputs.model_dump(mode="json", exclude_unset=True),
+                graph_exec_id=closing.run.graph_exec_id,
+                limit_bytes=None,
             )
         await self._recording.publish(
             ExecutionEvent(

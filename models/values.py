@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import ValueTooLargeError
 from models.ids import GraphExecId
-from models.json_values import JsonType, dump_json, json_type, load_json, normalise_json
+from models.json_values import JsonType, dump_json, json_type, normalise_json
 from models.ports import BlobStore
 
 INLINE_LIMIT_BYTES: Final = 16 * 1024
@@ -16,6 +17,9 @@ INLINE_LIMIT_BYTES: Final = 16 * 1024
 
 VALUE_LIMIT_BYTES: Final = 32 * 1024 * 1024
 """No single value may be larger."""
+
+REF_BYTES: Final = 200
+"""About what a reference adds to a Temporal command; a smaller value is not worth one."""
 
 
 class ValueRef(BaseModel):
@@ -31,7 +35,7 @@ class ValueRef(BaseModel):
 
 
 class Value(BaseModel):
-    """A JSON value inline , or a reference to it . Exactly one of the two counts: `ref` if it is set."""
+    """A JSON value inline, or a reference to it. Exactly one of the two counts: `ref` if it is set."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,12 +46,12 @@ class Value(BaseModel):
     def inline_bytes(self) -> int:
         """About how much the value adds to a Temporal command."""
         if self.ref is not None:
-            return 200
+            return REF_BYTES
         inline = self.inline
         if inline is None or isinstance(inline, bool | int | float):
             return 24
         if isinstance(inline, str):
-            return len(inline) * (1 if inline.isascii() else 3) + 24
+            return len(dump_json(inline)) + 22
         return len(dump_json(inline)) + 16
 
 
@@ -69,11 +73,22 @@ class ValueStore:
         self._blobs = blobs
         self._inline_limit_bytes = inline_limit_bytes
 
-    async def pack(self, value: object, *, graph_exec_id: GraphExecId, force_ref: bool = False) -> Value:
+    async def pack(
+        self,
+        value: object,
+        *,
+        graph_exec_id: GraphExecId,
+        force_ref: bool = False,
+        limit_bytes: int | None = VALUE_LIMIT_BYTES,
+    ) -> Value:
         """`value` (any Python object) as a Value.
 
+        Args:
+            force_ref: write it to the blob store even if it is small.
+            limit_bytes: None for what the engine itself puts together of values that each kept the limit.
+
         Raises:
-            ValueTooLargeError: more than VALUE_LIMIT_BYTES of JSON.
+            ValueTooLargeError: more than `limit_bytes` of JSON.
             JsonTooDeepError: nested too deep.
         """
         plain = normalise_json(value)
@@ -82,9 +97,9 @@ class ValueStore:
         data = dump_json(plain)
         if len(data) <= self._inline_limit_bytes and not force_ref:
             return Value(inline=plain)
-        if len(data) > VALUE_LIMIT_BYTES:
+        if limit_bytes is not None and len(data) > limit_bytes:
             raise ValueTooLargeError(
-                f"A value of {len(data)} bytes is over the limit of {VALUE_LIMIT_BYTES} bytes. Split it into parts."
+                f"A value of {len(data)} bytes is over the limit of {limit_bytes} bytes. Split it into parts."
             )
         digest = hashlib.sha256(data).hexdigest()
         key = f"{run_prefix(graph_exec_id)}{digest}"
@@ -108,7 +123,8 @@ class ValueStore:
         """The JSON value itself."""
         if value.ref is None:
             return value.inline
-        return load_json(await self._blobs.get(value.ref.key))
+        # It was normalised before it was written, which takes most of the time of reading a large value.
+        return orjson.loads(await self._blobs.get(value.ref.key))
 
     async def load_all(self, values: Mapping[str, Value]) -> dict[str, Any]:
         return {name: await self.load(value) for name, value in values.items()}
