@@ -1,5 +1,6 @@
 """Running a block once: its input from what arrived, its emissions packed for the wire."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -7,15 +8,22 @@ from pydantic import BaseModel
 from models.blocks import Block, BlockContext
 from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError
+from models.json_values import normalise_json
 from models.pins import ERROR_PIN, NOTHING, base_name, fold, is_dynamic, select
-from models.values import Values, ValueStore
-from models.wire import BlockOutputItem, ExecuteBlockInput
+from models.values import REF_BYTES, Value, Values, ValueStore
+from models.wire import BlockOutputItem, ExecuteBlockInput, NodeRecord
 
 MAX_INLINE_BYTES: Final = 384 * 1024
-"""Inline emissions of one node execution; beyond it they become references (Temporal warns of payloads over 512 KiB
-and refuses them over 2 MiB)."""
+"""Inline emissions of one node execution; beyond it large ones become references (Temporal warns from 512 KiB on)."""
+
+MAX_WIRE_BYTES: Final = 960 * 1024
+"""All emissions of one node execution, references included. Temporal refuses payloads over 2 MiB, and while Postgres is
+away they travel twice: once to be routed, once to be recorded."""
 
 MAX_EMISSIONS: Final = 20_000
+
+_ITEM_BYTES: Final = 20
+_REFERENCE_BYTES: Final = 300
 
 
 class BlockRun:
@@ -31,6 +39,7 @@ class BlockRun:
         self._task = task
         self._values = values
         self._inline_bytes = 0
+        self._wire_bytes = 0
         self.inputs: Values = {**task.defaults, **task.received, **task.masks}
         self.outputs: list[BlockOutputItem] = []
 
@@ -42,7 +51,7 @@ class BlockRun:
         """
         raw = await self._values.load_all(self.inputs)
         folded = fold(raw)
-        for pin in {base_name(pin) for pin in raw if is_dynamic(pin)}:
+        for pin in dict.fromkeys(base_name(pin) for pin in raw if is_dynamic(pin)):
             self.inputs[pin] = await self._values.pack(folded[pin], graph_exec_id=self._task.run.graph_exec_id)
         return build_input(self.block, folded)
 
@@ -52,27 +61,61 @@ class BlockRun:
         Raises:
             BlockError: the block failed, or emitted on `error`, or emitted more than a node execution may.
         """
-        async for pin, value in self.block().run(input, context):
-            if pin == ERROR_PIN:
-                raise BlockError(str(value) or "The block failed without a message.")
-            validate_emission(self.block, input, pin, value)
-            if len(self.outputs) >= MAX_EMISSIONS:
-                raise ValueTooLargeError(f"The block emitted more than {MAX_EMISSIONS} values. Split the work.")
-            self.outputs.append(await self._pack(pin, value))
+        emissions = self.block().run(input, context)
+        try:
+            async for pin, value in emissions:
+                if pin == ERROR_PIN:
+                    raise BlockError(str(value) or "The block failed without a message.")
+                validate_emission(self.block, input, pin, value)
+                if len(self.outputs) >= MAX_EMISSIONS:
+                    raise ValueTooLargeError(f"The block emitted more than {MAX_EMISSIONS} values. Split the work.")
+                self.outputs.append(await self._pack(normalise_json(pin), value))
+        finally:
+            # Not left to the garbage collector: the block's own clean-up belongs to this attempt.
+            close = getattr(emissions, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def restore(self, record: NodeRecord) -> None:
+        """Takes inputs and emissions from the record of an attempt that ended."""
+        self.inputs = dict(record.inputs)
+        for pin, value in record.outputs:
+            source_names = self._task.selectors.get(pin)
+            plain = await self._values.load(value) if source_names else None
+            selected = await self._select(plain, source_names or ())
+            self.outputs.append(BlockOutputItem(pin=pin, value=value, selected=selected))
 
     async def _pack(self, pin: str, value: object) -> BlockOutputItem:
-        run_id = self._task.run.graph_exec_id
-        force_ref = self._inline_bytes > MAX_INLINE_BYTES
-        packed = await self._values.pack(value, graph_exec_id=run_id, force_ref=force_ref)
-        self._inline_bytes += packed.inline_bytes
         source_names = self._task.selectors.get(pin)
         if not source_names:
-            return BlockOutputItem(pin=pin, value=packed)
-        plain = await self._values.load(packed)
+            return BlockOutputItem(pin=pin, value=await self._pack_value(pin, value))
+        plain = normalise_json(value)
+        packed = await self._pack_value(pin, plain)
+        return BlockOutputItem(pin=pin, value=packed, selected=await self._select(plain, source_names))
+
+    async def _select(self, plain: Any, source_names: Sequence[str]) -> Values:
+        """The parts that dynamic links take, by source name."""
         selected: Values = {}
         for source_name in source_names:
             part = select(plain, source_name)
             if part is not NOTHING:
-                selected[source_name] = await self._values.pack(part, graph_exec_id=run_id, force_ref=force_ref)
-                self._inline_bytes += selected[source_name].inline_bytes
-        return BlockOutputItem(pin=pin, value=packed, selected=selected)
+                selected[source_name] = await self._pack_value(source_name, part)
+        return selected
+
+    async def _pack_value(self, name: str, value: object) -> Value:
+        run_id = self._task.run.graph_exec_id
+        is_full = self._inline_bytes > MAX_INLINE_BYTES
+        value = normalise_json(value) if is_full else value
+        packed = await self._values.pack(value, graph_exec_id=run_id)
+        if is_full and packed.inline_bytes > REF_BYTES:
+            packed = await self._values.pack(value, graph_exec_id=run_id, force_ref=True)
+        size = packed.inline_bytes if packed.ref is None else _REFERENCE_BYTES
+        self._wire_bytes += size + len(name) + _ITEM_BYTES
+        if self._wire_bytes > MAX_WIRE_BYTES:
+            raise ValueTooLargeError(
+                f"The emissions of the block take more than {MAX_WIRE_BYTES} bytes even with large values stored apart "
+                f"({len(self.outputs)} so far). Emit fewer, or put them together into one list."
+            )
+        if packed.ref is None:
+            self._inline_bytes += packed.inline_bytes
+        return packed

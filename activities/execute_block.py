@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from temporalio import activity
@@ -14,8 +14,9 @@ from activities.blocks.registry import BlockRegistry
 from activities.heartbeat import heartbeats
 from activities.recording import Recording
 from models.blocks import Block, BlockContext
-from models.errors import AppError, BlockDisabledError, BlockError, OutcomeUnknownError
+from models.errors import AppError, BlockDisabledError, BlockError, OutcomeUnknownError, ServiceUnavailableError
 from models.execution import ExecutionStatus
+from models.json_values import normalise_json
 from models.ports import Clock, Credits, ExecutionRecorder
 from models.values import ValueStore
 from models.wire import BlockFailure, BlockFinished, ExecuteBlockInput, ExecuteBlockResult, NodeRecord
@@ -23,10 +24,19 @@ from models.wire import BlockFailure, BlockFinished, ExecuteBlockInput, ExecuteB
 ANNOUNCE_AFTER_SECONDS: Final = 0.25
 """A block still running then is recorded as RUNNING; shorter ones cost one write instead of two."""
 
+CLAIM_WITHIN: Final = timedelta(seconds=10)
+"""A claim is tried for this long in place; then the attempt is given back, for nothing has happened yet."""
+
+EXTRA_ATTEMPTS: Final = 10
+"""Beyond those of the node's own retry policy, for attempts that ended before the block began because a server of ours
+was away. Temporal allows more (`MAX_CRASHES`), so that the last word is always spoken here."""
+
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 MAX_MESSAGE_CHARACTERS: Final = 8_000
 
 _log = structlog.get_logger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 
 class NodeExecutionFailedError(AppError):
@@ -96,22 +106,25 @@ class _Attempt:
         self._timer_start = time.perf_counter()
         self._block_run: BlockRun | None = None
         self._cost = 0
+        self._has_claim = False
+        self._has_begun = False
         self._ended = asyncio.Event()
 
     async def execute(self) -> ExecuteBlockResult:
+        earlier = await self._find_recorded()
+        if earlier is not None:
+            return await self._repeat_answer(earlier)
         announcing = asyncio.create_task(self._announce_when_long())
+        error: Exception | None = None
         try:
-            try:
-                await self._run_block()
-            finally:
-                self._ended.set()
-                await announcing
+            await self._run_block()
         except asyncio.CancelledError:
+            await self._stop_announcing(announcing)
             await self._record_if_cancelled()
             raise
-        except Exception as error:
-            raise await self._failed(error) from error
-        return ExecuteBlockResult(outcome=await self._finished())
+        except Exception as raised:
+            error = raised
+        return await _to_the_end(self._end(announcing, error))
 
     async def _run_block(self) -> None:
         task = self._task
@@ -127,11 +140,13 @@ class _Attempt:
         )
         if block.needs_claim():
             await self._claim()
+        self._has_begun = True
+        cap = asyncio.timeout(task.timeout_seconds)
         try:
-            async with asyncio.timeout(task.timeout_seconds):
+            async with cap:
                 await run.run(input, self._context())
         except TimeoutError as error:
-            if self._seconds() < task.timeout_seconds:
+            if not cap.expired():
                 raise
             raise BlockError(
                 f"Node execution exceeded its wall-clock cap of {task.timeout_seconds:g} s. "
@@ -145,8 +160,15 @@ class _Attempt:
         return block
 
     async def _claim(self) -> None:
+        """Raises OutcomeUnknownError if another attempt has begun and did not tell how it ended."""
         task = self._task
-        if not await self._deps.recorder.claim(task.run, task.node_exec_id, task.generation, self._number):
+
+        async def claim() -> bool:
+            recorder = self._deps.recorder
+            return await recorder.claim(task.run, task.node_exec_id, task.generation, self._number, at=self._started_at)
+
+        self._has_claim = await self._deps.recording.insist(claim, at_most=CLAIM_WITHIN)
+        if not self._has_claim:
             raise OutcomeUnknownError(
                 "An earlier attempt of this block was interrupted after it had begun. Its effect may have happened, "
                 "so it is not repeated. Check the third party, then retry the node if needed."
@@ -154,8 +176,13 @@ class _Attempt:
 
     async def _release_claim(self) -> None:
         """A failed attempt has a known outcome: the node's own retry policy may repeat it."""
-        if self._block_run is not None and self._block_run.block.needs_claim():
+        if not self._has_claim:
+            return
+
+        async def release() -> None:
             await self._deps.recorder.release_claim(self._task.node_exec_id, self._task.generation)
+
+        await self._deps.recording.insist(release)
 
     def _context(self) -> BlockContext:
         task = self._task
@@ -177,7 +204,44 @@ class _Attempt:
             services=self._deps.services,
         )
 
+    # --- an answer that was lost --------------------------------------------------------------------------------
+
+    async def _find_recorded(self) -> NodeRecord | None:
+        """How an earlier attempt ended, if it was recorded and its worker died before Temporal heard of it."""
+        if self._number == 1:
+            return None
+        try:
+            return await self._deps.recorder.find_ended(self._task.node_exec_id, self._task.generation)
+        except ServiceUnavailableError:
+            return None
+
+    async def _repeat_answer(self, earlier: NodeRecord) -> ExecuteBlockResult:
+        """Rows and effects stay those of the attempt that ended; only its answer is given once more."""
+        run = self._block_run = BlockRun(self._find_block(), self._task, self._deps.values)
+        await run.restore(earlier)
+        seconds = earlier.execution_time or 0.0
+        await self._settle(seconds)
+        outputs = tuple(run.outputs)
+        if earlier.status is ExecutionStatus.COMPLETED:
+            return ExecuteBlockResult(
+                outcome=BlockFinished(kind="finished", outputs=outputs, seconds=seconds, cost=self._cost)
+            )
+        failure = BlockFailure(
+            message=earlier.error or "",
+            code=earlier.error_code or BlockError.code,
+            outputs=outputs,
+            seconds=seconds,
+            cost=self._cost,
+        )
+        raise NodeExecutionFailedError(failure, retry=False)
+
     # --- the three ends -----------------------------------------------------------------------------------------
+
+    async def _end(self, announcing: "asyncio.Task[None]", error: Exception | None) -> ExecuteBlockResult:
+        await self._stop_announcing(announcing)
+        if error is not None:
+            raise await self._failed(error) from error
+        return ExecuteBlockResult(outcome=await self._finished())
 
     async def _finished(self) -> BlockFinished:
         """From here on nothing may fail the activity: the block has run and must not run again."""
@@ -190,12 +254,20 @@ class _Attempt:
     async def _failed(self, error: Exception) -> NodeExecutionFailedError:
         failure = self._describe(error)
         if self._may_retry(error):
-            _log.warning("block attempt failed, will retry", code=failure.code, attempt=self._number)
-            await self._release_claim()
-            return NodeExecutionFailedError(failure, retry=True, retry_after=_retry_after(error))
+            try:
+                await self._release_claim()
+            except Exception as trouble:
+                # With the claim left behind, a further attempt would only find an unknown outcome.
+                _log.error("claim not released", error=type(trouble).__name__)
+            else:
+                _log.warning("block attempt failed, will retry", code=failure.code, attempt=self._number)
+                # The next attempt emits anew, and what Temporal keeps of a failed attempt must stay small.
+                failure = failure.model_copy(update={"outputs": ()})
+                return NodeExecutionFailedError(failure, retry=True, retry_after=_retry_after(error))
         unrecorded = await self._record(ExecutionStatus.FAILED, failure)
         await self._settle(failure.seconds)
-        return NodeExecutionFailedError(failure.model_copy(update={"unrecorded": unrecorded}), retry=False)
+        failure = failure.model_copy(update={"cost": self._cost, "unrecorded": unrecorded})
+        return NodeExecutionFailedError(failure, retry=False)
 
     async def _record_if_cancelled(self) -> None:
         """Only a cancellation somebody asked for ends the node; on shutdown or time-out another attempt follows."""
@@ -205,12 +277,17 @@ class _Attempt:
 
     def _describe(self, error: Exception) -> BlockFailure:
         code = error.code if isinstance(error, AppError) else "block_failed"
-        message = (str(error) or type(error).__name__)[:MAX_MESSAGE_CHARACTERS]
+        # Texts of third parties may hold characters that no database takes.
+        message = normalise_json((str(error) or type(error).__name__)[:MAX_MESSAGE_CHARACTERS])
         outputs = tuple(self._block_run.outputs) if self._block_run else ()
         return BlockFailure(message=message, code=code, outputs=outputs, seconds=self._seconds(), cost=self._cost)
 
     def _may_retry(self, error: Exception) -> bool:
-        transient = error.retryable if isinstance(error, AppError) else isinstance(error, ConnectionError)
+        if isinstance(error, ServiceUnavailableError) and not self._has_begun:
+            return self._number < self._task.max_attempts + EXTRA_ATTEMPTS
+        transient = (
+            error.retryable if isinstance(error, AppError) else isinstance(error, ConnectionError | TimeoutError)
+        )
         return transient and self._number < self._task.max_attempts
 
     # --- records ------------------------------------------------------------------------------------------------
@@ -220,6 +297,11 @@ class _Attempt:
             await asyncio.wait_for(self._ended.wait(), ANNOUNCE_AFTER_SECONDS)
         except TimeoutError:
             await self._record(ExecutionStatus.RUNNING, insist=False)
+
+    async def _stop_announcing(self, announcing: "asyncio.Task[None]") -> None:
+        """Waits for an announcement under way, so that it cannot be written after the end."""
+        self._ended.set()
+        await announcing
 
     async def _record(
         self, status: ExecutionStatus, failure: BlockFailure | None = None, *, insist: bool = True
@@ -258,6 +340,17 @@ class _Attempt:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._timer_start, 6)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Awaits `work` even when we are cancelled meanwhile: the block has run, and how it ended must be told."""
+    task = asyncio.create_task(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
 
 
 def _retry_after(error: Exception) -> timedelta | None:

@@ -61,12 +61,19 @@ class ExecutionRecorder(Protocol):
         """COMPLETED and FAILED executions of the given nodes, by route_seq."""
         ...
 
+    async def find_ended(self, node_exec_id: NodeExecId, generation: int) -> "NodeRecord | None":
+        """The execution as an earlier attempt recorded it, if that ended COMPLETED or FAILED."""
+        ...
+
     async def close_execution(self, closing: "CloseExecutionInput", outputs: "RecordedOutputs") -> None:
         """Writes the final state and ends node rows that are still open as TERMINATED."""
         ...
 
-    async def claim(self, run: "RunIdentity", node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
-        """Commits the claim row of an attempt; False if an earlier attempt left one."""
+    async def claim(
+        self, run: "RunIdentity", node_exec_id: NodeExecId, generation: int, attempt: int, *, at: datetime
+    ) -> bool:
+        """Commits the claim row of an attempt; False if another attempt left one. (attempt, at) tell attempts apart,
+        so that a call whose answer was lost may be repeated."""
         ...
 
     async def release_claim(self, node_exec_id: NodeExecId, generation: int) -> None:

@@ -1,10 +1,11 @@
 """The write side of the execution projection. Every statement is an upsert that never goes back in status."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -16,13 +17,12 @@ from models.tables.execution import ExecutionClaimRow, GraphExecutionRow, NodeEx
 from models.values import Value, Values
 from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
 
-ROWS_PER_STATEMENT = 500
-
 _runs = GraphExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 _nodes = NodeExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 _claims = ExecutionClaimRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 _NODE_IDENTITY = ("id", "graph_exec_id", "user_id", "graph_id", "graph_version", "node_id", "block_id", "firing")
+_ENDED_BY_ITSELF = (ExecutionStatus.COMPLETED.value, ExecutionStatus.FAILED.value)
 
 
 class PostgresExecutionRecorder:
@@ -41,8 +41,8 @@ class PostgresExecutionRecorder:
         async with self._database.transaction() as session:
             if opening is not None:
                 await _open(session, run, opening)
-            for start in range(0, len(records), ROWS_PER_STATEMENT):
-                await _upsert_nodes(session, run, records[start : start + ROWS_PER_STATEMENT])
+            if records:
+                await session.execute(_UPSERT_NODE, [_row(run, record) for record in records])
 
     async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
         query = (
@@ -50,13 +50,21 @@ class PostgresExecutionRecorder:
             .where(
                 _nodes.c.graph_exec_id == run.graph_exec_id,
                 _nodes.c.node_id.in_(node_ids),
-                _nodes.c.status.in_([ExecutionStatus.COMPLETED, ExecutionStatus.FAILED]),
+                _nodes.c.status.in_(_ENDED_BY_ITSELF),
             )
             .order_by(_nodes.c.route_seq, _nodes.c.firing)
         )
         async with self._database.transaction() as session:
             rows = (await session.scalars(query)).all()
         return [_record(row) for row in rows]
+
+    async def find_ended(self, node_exec_id: NodeExecId, generation: int) -> NodeRecord | None:
+        query = select(NodeExecutionRow).where(
+            _nodes.c.id == node_exec_id, _nodes.c.generation == generation, _nodes.c.status.in_(_ENDED_BY_ITSELF)
+        )
+        async with self._database.transaction() as session:
+            row = (await session.scalars(query)).one_or_none()
+        return None if row is None else _record(row)
 
     async def close_execution(self, closing: CloseExecutionInput, outputs: RecordedOutputs) -> None:
         run = closing.run
@@ -89,19 +97,22 @@ class PostgresExecutionRecorder:
                 )
             )
 
-    async def claim(self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int) -> bool:
-        statement = (
-            insert(_claims)
-            .values(
-                node_exec_id=node_exec_id,
-                generation=generation,
-                graph_exec_id=run.graph_exec_id,
-                attempt=attempt,
-                claimed_at=func.now(),
-            )
-            .on_conflict_do_nothing()
-            .returning(_claims.c.attempt)
+    async def claim(
+        self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int, *, at: datetime
+    ) -> bool:
+        insertion = insert(_claims).values(
+            node_exec_id=node_exec_id,
+            generation=generation,
+            graph_exec_id=run.graph_exec_id,
+            attempt=attempt,
+            claimed_at=at,
         )
+        new = insertion.excluded
+        # A claim of the same attempt is one whose commit was not answered: it may be made again.
+        is_same = and_(_claims.c.attempt == new.attempt, _claims.c.claimed_at == new.claimed_at)
+        statement = insertion.on_conflict_do_update(
+            index_elements=["node_exec_id", "generation"], set_={"attempt": new.attempt}, where=is_same
+        ).returning(_claims.c.attempt)
         async with self._database.transaction() as session:
             return (await session.execute(statement)).first() is not None
 
@@ -137,31 +148,42 @@ async def _open(session: AsyncSession, run: RunIdentity, opening: RunOpening) ->
     )
 
 
-async def _upsert_nodes(session: AsyncSession, run: RunIdentity, records: Sequence[NodeRecord]) -> None:
-    rows = {record.node_exec_id: _row(run, record) for record in sorted(records, key=_age)}
-    statement = insert(_nodes).values(list(rows.values()))
+def _upsert_node() -> Insert:
+    """Writes one row, unless what is there is newer. Built once, so that its SQL is compiled once."""
+    columns = [column.name for column in _nodes.columns]
+    statement = insert(_nodes)
     new = statement.excluded
-    kept = set(_NODE_IDENTITY)
-    changes = {name: getattr(new, name) for name in next(iter(rows.values())) if name not in kept}
-    # A record that the workflow makes (a termination) knows no inputs or start: it must not erase them.
+    changes: dict[str, Any] = {name: getattr(new, name) for name in columns if name not in _NODE_IDENTITY}
+    # A record that the workflow makes knows neither attempt nor inputs nor start: it must not erase them.
+    is_same_generation = new.generation == _nodes.c.generation
+    highest = func.greatest(new.attempt, _nodes.c.attempt)
+    changes["attempt"] = case((is_same_generation, highest), else_=new.attempt)
+    changes["inputs"] = func.coalesce(func.nullif(new.inputs, func.jsonb_build_object()), _nodes.c.inputs)
     for name in ("queued_at", "started_at"):
         changes[name] = func.coalesce(getattr(new, name), _nodes.c[name])
-    empty = func.jsonb_build_object()
-    changes["inputs"] = func.coalesce(func.nullif(new.inputs, empty), _nodes.c.inputs)
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=_is_newer(new)))
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=_is_newer(new))
 
 
 def _is_newer(new: Any) -> ColumnElement[bool]:
-    """Later generation; or the same with a later attempt or status. Nothing replaces an end but a new generation."""
-    same = new.generation == _nodes.c.generation
-    is_open = _nodes.c.status_rank < ExecutionStatus.COMPLETED.rank
-    forward = tuple_(new.attempt, new.status_rank) > tuple_(_nodes.c.attempt, _nodes.c.status_rank)
-    ends = new.status_rank >= ExecutionStatus.COMPLETED.rank
-    return or_(new.generation > _nodes.c.generation, and_(same, is_open, or_(forward, ends)))
+    """A later generation, or the same with a later attempt or status.
+
+    Within a generation an end is replaced by the end of a later attempt only: of two attempts that ran at once, because
+    one was taken for dead, Temporal took the later one's answer. Ends made by the workflow (they have no start) close
+    what is open, whatever its attempt.
+    """
+    ended = ExecutionStatus.COMPLETED.rank
+    is_open = _nodes.c.status_rank < ended
+    ends = new.status_rank >= ended
+    later_attempt = and_(new.attempt > _nodes.c.attempt, or_(is_open, ends))
+    same_attempt = and_(new.attempt == _nodes.c.attempt, is_open, new.status_rank > _nodes.c.status_rank)
+    by_workflow = and_(new.started_at.is_(None), is_open, ends)
+    same_generation = new.generation == _nodes.c.generation
+    return or_(
+        new.generation > _nodes.c.generation, and_(same_generation, or_(later_attempt, same_attempt, by_workflow))
+    )
 
 
-def _age(record: NodeRecord) -> tuple[int, int, int]:
-    return record.generation, record.attempt, record.status.rank
+_UPSERT_NODE: Final = _upsert_node()
 
 
 def _row(run: RunIdentity, record: NodeRecord) -> dict[str, Any]:

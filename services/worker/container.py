@@ -12,7 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.blocks.registry import BlockRegistry
 from activities.execute_block import BlockActivities
 from activities.record_execution import RecordingActivities
-from activities.recording import Recording
+from activities.recording import RETRY_FOR, Recording
 from infra import redis
 from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
@@ -43,9 +43,14 @@ class ActivitySet:
 
 @asynccontextmanager
 async def activity_set(
-    client: Client, settings: Settings, *, blocks: BlockRegistry | None = None
+    client: Client, settings: Settings, *, blocks: BlockRegistry | None = None, retry_records_for: timedelta = RETRY_FOR
 ) -> AsyncGenerator[ActivitySet]:
-    """Opens the adapters and closes them at the end. `blocks`: the discovered ones unless given."""
+    """Opens the adapters and closes them at the end.
+
+    Args:
+        blocks: the discovered ones unless given.
+        retry_records_for: how long an activity tries to write its record before the workflow takes it along.
+    """
     runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
     database = Database(settings.postgres, application_name="perdure-worker")
     redis_client = redis.connect(settings.redis)
@@ -58,7 +63,7 @@ async def activity_set(
         max_length=settings.redis.event_stream_max_length,
         ttl_seconds=settings.redis.event_stream_ttl_seconds,
     )
-    recording = Recording(recorder, events)
+    recording = Recording(recorder, events, retry_for=retry_records_for)
     try:
         yield ActivitySet(
             blocks=BlockActivities(
