@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import structlog
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from models.errors import AppError
@@ -14,6 +15,8 @@ from services.gateway.deps import GatewayContainer
 CHECK_SECONDS: Final = 5.0
 
 router = APIRouter(tags=["health"])
+
+
 _log = structlog.get_logger(__name__)
 
 
@@ -26,6 +29,12 @@ class ReadyOut(BaseModel):
 
     status: Literal["ready", "unavailable"]
     checks: dict[str, Literal["ok", "unavailable"]]
+
+
+@router.get("/", include_in_schema=False)
+async def home() -> RedirectResponse:
+    """A browser that opens the gateway finds something to read."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/health", operation_id="get_health", summary="The process answers")
