@@ -38,11 +38,12 @@ class PostgresExecutionRecorder:
     async def record_nodes(
         self, run: RunIdentity, records: Sequence[NodeRecord], *, opening: RunOpening | None = None
     ) -> None:
-        async with self._database.transaction() as session:
-            if opening is not None:
-                await _open(session, run, opening)
-            if records:
-                await session.execute(_UPSERT_NODE, [_row(run, record) for record in records])
+        if opening is not None:
+            await self.open_execution(run, opening)
+        if records:
+            # Every row stands alone and may be written again, so the common single row needs no transaction around it.
+            async with self._database.single_statement() as connection:
+                await connection.execute(_UPSERT_NODE, [_row(run, record) for record in records])
 
     async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
         query = (

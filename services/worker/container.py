@@ -52,7 +52,7 @@ async def activity_set(
         retry_records_for: how long an activity tries to write its record before the workflow takes it along.
     """
     runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
-    database = Database(settings.postgres, application_name="perdure-worker")
+    database = Database(settings.postgres, application_name="perdure-worker", ping_before_use=False)
     redis_client = redis.connect(settings.redis)
     block_services = BlockServices(settings.language_model)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
