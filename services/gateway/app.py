@@ -20,6 +20,11 @@ from services.gateway.middleware.cors import CorsByPath
 from services.gateway.middleware.request_context import RequestContext
 
 GZIP_FROM_BYTES: Final = 50_000
+_ABOUT: Final[dict[str, Any]] = {
+    "title": "Perdure",
+    "description": "Durable agent graphs on Temporal.",
+    "version": "0.1.0",
+}
 _REFUSED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "The request was refused"}
 _FAILED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "Something the request needs does not answer"}
 
@@ -27,9 +32,7 @@ _FAILED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "Something 
 def create_app(container: Container) -> FastAPI:
     """An application on the given parts; it opens and closes none of them."""
     app = FastAPI(
-        title="Perdure",
-        description="Durable agent graphs on Temporal.",
-        version="0.1.0",
+        **_ABOUT,
         redirect_slashes=False,
         # The first is the outermost: CORS headers belong on errors of every layer below.
         middleware=[
@@ -40,9 +43,20 @@ def create_app(container: Container) -> FastAPI:
         ],
     )
     app.state.container = container
+    _add_routes(app)
+    install_error_handlers(app)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """The document that `/openapi.json` serves, without anything the routes need to run."""
+    app = FastAPI(**_ABOUT)
+    _add_routes(app)
+    return app.openapi()
+
+
+def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
     for router in (users, blocks, graphs, executions, codec):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
-    install_error_handlers(app)
     add_auth_responses_to_openapi(app)
-    return app
