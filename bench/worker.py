@@ -3,13 +3,13 @@
 import asyncio
 import os
 
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.flows import HandWrittenWorkflow
 from infra.logging import configure_logging
 from infra.settings import Settings
 from infra.temporal.client import connect
-from services.worker.container import HEARTBEAT_THROTTLE, POLLERS, activity_set, sandbox
+from services.worker.container import HEARTBEAT_THROTTLE, POLLERS, activity_set
 
 
 async def serve() -> None:
@@ -23,7 +23,7 @@ async def serve() -> None:
             task_queue=settings.temporal.temporal_task_queue,
             workflows=[HandWrittenWorkflow],
             activities=[activities.blocks.execute_block],
-            workflow_runner=sandbox(),
+            workflow_runner=UnsandboxedWorkflowRunner(),
             max_concurrent_activities=settings.worker.worker_max_concurrent_activities,
             max_eager_activity_reservations_per_workflow_task=settings.worker.worker_max_eager_activities,
             max_concurrent_workflow_task_polls=POLLERS,

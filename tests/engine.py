@@ -19,7 +19,7 @@ from models.graph import Graph
 from models.ids import GraphExecId, OwnerKeyId, workflow_id
 from models.values import Value, ValueStore
 from models.wire import ExecuteGraphInput, ExecuteGraphResult, NodeRecord, RunIdentity
-from services.worker.container import activity_set, build_worker
+from services.worker.container import activity_set, build_worker, sandbox
 from tests.builders import make_run
 from tests.sample_blocks import sample_registry
 
@@ -85,7 +85,9 @@ class Engine:
         settings = self.settings.worker.model_copy(update=options)
         async with (
             activity_set(self.client, self.settings, blocks=self.blocks) as activities,
-            build_worker(self.client, activities, task_queue=self.task_queue, settings=settings) as worker,
+            build_worker(
+                self.client, activities, task_queue=self.task_queue, settings=settings, workflow_runner=sandbox()
+            ) as worker,
         ):
             yield worker
 

@@ -1,9 +1,8 @@
 """SQL for API keys."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -11,7 +10,9 @@ from sqlmodel import col
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
 from models.errors import NotFoundError
 from models.ids import ApiKeyId, UserId
+from models.pages import Page, PageRequest
 from models.tables.api_key import ApiKeyRow
+from models.tables.user import UserRow
 
 _KNOWN_PERMISSIONS = frozenset(Permission)
 
@@ -34,16 +35,41 @@ class SqlApiKeyStore:
             )
         )
 
-    async def touch(self, key_id: ApiKeyId, *, now: datetime) -> None:
-        await self._session.execute(update(ApiKeyRow).where(col(ApiKeyRow.id) == key_id).values(last_used_at=now))
-
-    async def list_of_user(self, user_id: UserId) -> Sequence[ApiKey]:
-        statement = (
-            select(ApiKeyRow)
-            .where(col(ApiKeyRow.user_id) == user_id)
-            .order_by(col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id).desc())
+    async def touch(self, key: ApiKey, *, now: datetime) -> None:
+        # Of requests that use a key at the same time the first one writes; the others find its write and none to do.
+        unchanged = col(ApiKeyRow.last_used_at).is_not_distinct_from(key.last_used_at)
+        await self._session.execute(
+            update(ApiKeyRow).where(col(ApiKeyRow.id) == key.id, unchanged).values(last_used_at=now)
         )
-        return [_api_key(row) for row in await self._session.scalars(statement)]
+
+    async def get(self, user_id: UserId, key_id: ApiKeyId, *, for_update: bool = False) -> ApiKey:
+        statement = select(ApiKeyRow).where(col(ApiKeyRow.id) == key_id, col(ApiKeyRow.user_id) == user_id)
+        if for_update:
+            statement = statement.with_for_update().execution_options(populate_existing=True)
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            raise _missing(key_id)
+        return _api_key(row)
+
+    async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[ApiKey]:
+        mine = select(ApiKeyRow).where(col(ApiKeyRow.user_id) == user_id)
+        rows = await self._session.scalars(
+            mine.order_by(col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id).desc())
+            .offset(page.offset)
+            .limit(page.page_size)
+        )
+        total = await self._session.scalar(select(func.count()).select_from(mine.subquery()))
+        return Page(items=tuple(map(_api_key, rows)), total_items=total or 0)
+
+    async def lock_active_count(self, user_id: UserId) -> int:
+        # Everyone who adds a key of this user queues at the user's row; rows that only refer to it are not held up.
+        await self._session.execute(
+            select(UserRow.id).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
+        )
+        active = select(func.count()).where(
+            col(ApiKeyRow.user_id) == user_id, col(ApiKeyRow.status) == ApiKeyStatus.ACTIVE.value
+        )
+        return await self._session.scalar(active) or 0
 
     async def set_status(self, user_id: UserId, key_id: ApiKeyId, status: ApiKeyStatus, *, now: datetime) -> ApiKey:
         revoked_at = now if status is ApiKeyStatus.REVOKED else None
@@ -51,6 +77,9 @@ class SqlApiKeyStore:
 
     async def set_permissions(self, user_id: UserId, key_id: ApiKeyId, permissions: frozenset[Permission]) -> ApiKey:
         return await self._change(user_id, key_id, {"permissions": sorted(permissions)})
+
+    async def describe(self, user_id: UserId, key_id: ApiKeyId, *, name: str, description: str | None) -> ApiKey:
+        return await self._change(user_id, key_id, {"name": name, "description": description})
 
     async def _change(self, user_id: UserId, key_id: ApiKeyId, changes: dict[str, object]) -> ApiKey:
         statement = (
@@ -62,8 +91,12 @@ class SqlApiKeyStore:
         )
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
-            raise NotFoundError(f"API key #{key_id} not found.")
+            raise _missing(key_id)
         return _api_key(row)
+
+
+def _missing(key_id: ApiKeyId) -> NotFoundError:
+    return NotFoundError(f"API key #{key_id} not found or access denied.")
 
 
 def _api_key(row: ApiKeyRow) -> ApiKey:

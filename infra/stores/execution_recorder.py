@@ -125,27 +125,31 @@ class PostgresExecutionRecorder:
 
 async def _open(session: AsyncSession, run: RunIdentity, opening: RunOpening) -> None:
     status = ExecutionStatus.QUEUED if opening.started_at is None else ExecutionStatus.RUNNING
-    statement = insert(_runs).values(
-        id=run.graph_exec_id,
-        user_id=run.user_id,
-        graph_id=run.graph_id,
-        graph_version=run.graph_version,
-        status=status.value,
-        status_rank=status.rank,
-        inputs=dump_values(opening.inputs),
-        trigger=opening.trigger,
-        preset_id=opening.preset_id,
-        parent_graph_exec_id=opening.parent_graph_exec_id,
-        created_at=opening.created_at,
-        started_at=opening.started_at,
-    )
+    row = {
+        "id": run.graph_exec_id,
+        "user_id": run.user_id,
+        "graph_id": run.graph_id,
+        "graph_version": run.graph_version,
+        "status": status.value,
+        "status_rank": status.rank,
+        "inputs": dump_values(opening.inputs),
+        "trigger": opening.trigger,
+        "preset_id": opening.preset_id,
+        "parent_graph_exec_id": opening.parent_graph_exec_id,
+        "created_at": opening.created_at,
+        "started_at": opening.started_at,
+    }
+    await session.execute(_OPEN_RUN, [row])
+
+
+def _open_run() -> Insert:
+    """Makes the row of a run, or moves it on to RUNNING. Built once, so that its SQL is compiled once."""
+    statement = insert(_runs)
     new = statement.excluded
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["id"],
-            set_={"status": new.status, "status_rank": new.status_rank, "started_at": new.started_at},
-            where=_runs.c.status_rank < new.status_rank,
-        )
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"status": new.status, "status_rank": new.status_rank, "started_at": new.started_at},
+        where=_runs.c.status_rank < new.status_rank,
     )
 
 
@@ -185,6 +189,7 @@ def _is_newer(new: Any) -> ColumnElement[bool]:
 
 
 _UPSERT_NODE: Final = _upsert_node()
+_OPEN_RUN: Final = _open_run()
 
 
 def _row(run: RunIdentity, record: NodeRecord) -> dict[str, Any]:

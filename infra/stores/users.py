@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -19,6 +19,11 @@ class SqlUserStore:
 
     async def find(self, user_id: UserId) -> User | None:
         row = await self._session.get(UserRow, user_id)
+        return _user(row) if row else None
+
+    async def find_by_email(self, email: str) -> User | None:
+        same = select(UserRow).where(func.lower(UserRow.email) == email.lower())
+        row = await self._session.scalar(same.order_by(col(UserRow.created_at), col(UserRow.id)).limit(1))
         return _user(row) if row else None
 
     async def ensure(self, claims: UserClaims, *, now: datetime) -> User:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.blocks.registry import BlockRegistry
@@ -83,8 +83,19 @@ async def activity_set(
         await database.close()
 
 
-def build_worker(client: Client, activities: ActivitySet, *, task_queue: str, settings: WorkerSettings) -> Worker:
-    """A worker for workflows and ordinary blocks on one task queue, so that activities start eagerly."""
+def build_worker(
+    client: Client,
+    activities: ActivitySet,
+    *,
+    task_queue: str,
+    settings: WorkerSettings,
+    workflow_runner: WorkflowRunner | None = None,
+) -> Worker:
+    """A worker for workflows and ordinary blocks on one task queue, so that activities start eagerly.
+
+    Workflows run outside the SDK's sandbox unless a runner is given: it enters the sandbox anew for every payload,
+    which is two fifths of the worker's work in a fan-out. Tests and replays run them in `sandbox()`.
+    """
     return Worker(
         client,
         task_queue=task_queue,
@@ -96,7 +107,7 @@ def build_worker(client: Client, activities: ActivitySet, *, task_queue: str, se
             activities.recording.request_cancellation,
         ],
         interceptors=[WorkerInterceptor()],
-        workflow_runner=sandbox(),
+        workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
         max_concurrent_activities=settings.worker_max_concurrent_activities,
         max_cached_workflows=settings.worker_max_cached_workflows,
         max_eager_activity_reservations_per_workflow_task=settings.worker_max_eager_activities,
@@ -109,6 +120,6 @@ def build_worker(client: Client, activities: ActivitySet, *, task_queue: str, se
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """Our packages are deterministic by test and pass through; anything else a workflow imports is isolated."""
+    """Refuses what is not deterministic (clock, random, I/O) while a workflow runs; our packages pass through."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules("workflows", "activities", "models", "pydantic")
     return SandboxedWorkflowRunner(restrictions=restrictions)
