@@ -222,7 +222,7 @@ async def test_api_keys_are_changed_only_by_their_owner(units: UnitOfWorkFactory
     async with units() as unit:
         await unit.api_keys.ensure(key)
         assert await unit.api_keys.find_by_hash(made.hash) == key
-        assert await unit.api_keys.list_of_user(stranger) == []
+        assert (await unit.api_keys.list_of_user(stranger, PageRequest())).items == ()
         changed = await unit.api_keys.set_permissions(user_id, key.id, frozenset({Permission.READ_GRAPH}))
         assert changed.permissions == {Permission.READ_GRAPH}
         revoked = await unit.api_keys.set_status(user_id, key.id, ApiKeyStatus.REVOKED, now=NOW)
@@ -230,6 +230,8 @@ async def test_api_keys_are_changed_only_by_their_owner(units: UnitOfWorkFactory
     for change in (
         lambda unit: unit.api_keys.set_permissions(stranger, key.id, frozenset()),
         lambda unit: unit.api_keys.set_status(stranger, key.id, ApiKeyStatus.ACTIVE, now=NOW),
+        lambda unit: unit.api_keys.describe(stranger, key.id, name="mine", description=None),
+        lambda unit: unit.api_keys.get(stranger, key.id),
     ):
         with pytest.raises(NotFoundError):
             async with units() as unit:
