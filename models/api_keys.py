@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.ids import ApiKeyId, UserId
+from models.ids import ApiKeyId, UserId, new_id
 
 KEY_PREFIX: Final = "agpt_"
 _SECRET_BYTES = 32
@@ -28,6 +28,7 @@ class Permission(StrEnum):
     EXECUTE_GRAPH = "EXECUTE_GRAPH"
     READ_BLOCK = "READ_BLOCK"
     EXECUTE_BLOCK = "EXECUTE_BLOCK"
+    MANAGE_API_KEYS = "MANAGE_API_KEYS"
 
 
 DEFAULT_PERMISSIONS: Final = frozenset(
@@ -65,6 +66,11 @@ class ApiKey(BaseModel):
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    @property
+    def masked(self) -> str:
+        """Enough to recognise the key by."""
+        return _mask(self.prefix, _MAX_STARS, self.postfix)
 
 
 class APIKeyContainer(BaseModel):
@@ -105,13 +111,46 @@ class APIKeyManager:
         return hashlib.sha256(raw.encode()).hexdigest()
 
     def verify_api_key(self, raw: str, stored_hash: str) -> bool:
-        """Whether `raw` is the key of `stored_hash`, in constant time."""
-        return hmac.compare_digest(self.hash_key(raw), stored_hash)
+        """Whether `raw` is the key of `stored_hash`, in constant time for everything that has the format of a key."""
+        return self.validate_key_format(raw) and hmac.compare_digest(self.hash_key(raw), stored_hash)
 
     def validate_key_format(self, raw: str) -> bool:
         return _FORMAT.fullmatch(raw) is not None
 
     def mask_api_key(self, raw: str) -> str:
-        """Enough of a key to recognise it: its prefix, at most 12 stars, "..." and its end."""
-        hidden = max(0, len(raw) - 2 * _SHOWN_CHARACTERS)
-        return f"{raw[:_SHOWN_CHARACTERS]}{'*' * min(_MAX_STARS, hidden)}...{raw[-_SHOWN_CHARACTERS:]}"
+        """Enough of a key to recognise it: its prefix, at most 12 stars, "..." and its end.
+
+        Of a text so short that both ends would be all of it, nothing is shown.
+        """
+        hidden = len(raw) - 2 * _SHOWN_CHARACTERS
+        if hidden <= 0:
+            return "*" * min(_MAX_STARS, len(raw)) + "..."
+        return _mask(raw[:_SHOWN_CHARACTERS], min(_MAX_STARS, hidden), raw[-_SHOWN_CHARACTERS:])
+
+
+def _mask(prefix: str, stars: int, postfix: str) -> str:
+    return f"{prefix}{'*' * stars}...{postfix}"
+
+
+def issue_api_key(
+    *,
+    user_id: UserId,
+    name: str,
+    now: datetime,
+    description: str | None = None,
+    permissions: frozenset[Permission] = DEFAULT_PERMISSIONS,
+) -> tuple[ApiKey, str]:
+    """A new active key as it is stored, and its raw text, which is shown once."""
+    made = APIKeyManager().generate_api_key()
+    key = ApiKey(
+        id=ApiKeyId(new_id()),
+        user_id=user_id,
+        name=name,
+        description=description,
+        prefix=made.prefix,
+        postfix=made.postfix,
+        hash=made.hash,
+        permissions=permissions,
+        created_at=now,
+    )
+    return key, made.raw

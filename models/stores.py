@@ -20,6 +20,10 @@ from models.wire import NodeRecord, RunIdentity, RunOpening
 class UserStore(Protocol):
     async def find(self, user_id: UserId) -> User | None: ...
 
+    async def find_by_email(self, email: str) -> User | None:
+        """The oldest user with this address, whatever its case."""
+        ...
+
     async def ensure(self, claims: UserClaims, *, now: datetime) -> User:
         """The user of a verified token: made on first sight; role and last login follow the token."""
         ...
@@ -38,12 +42,24 @@ class ApiKeyStore(Protocol):
         """Inserts a key; one with the same hash becomes equal to it, but keeps its id."""
         ...
 
-    async def touch(self, key_id: ApiKeyId, *, now: datetime) -> None:
-        """Sets `last_used_at`."""
+    async def touch(self, key: ApiKey, *, now: datetime) -> None:
+        """Sets `last_used_at`, unless it has changed since the key was read."""
         ...
 
-    async def list_of_user(self, user_id: UserId) -> Sequence[ApiKey]:
-        """Newest first."""
+    async def get(self, user_id: UserId, key_id: ApiKeyId, *, for_update: bool = False) -> ApiKey:
+        """A key of the user; `for_update`: until the unit of work ends nobody else can change it.
+
+        Raises:
+            NotFoundError: no such key of this user.
+        """
+        ...
+
+    async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[ApiKey]:
+        """Newest first, revoked ones too."""
+        ...
+
+    async def lock_active_count(self, user_id: UserId) -> int:
+        """How many active keys the user has; until the unit of work ends nobody else who asks can add one."""
         ...
 
     async def set_status(self, user_id: UserId, key_id: ApiKeyId, status: ApiKeyStatus, *, now: datetime) -> ApiKey:
@@ -52,6 +68,10 @@ class ApiKeyStore(Protocol):
 
     async def set_permissions(self, user_id: UserId, key_id: ApiKeyId, permissions: frozenset[Permission]) -> ApiKey:
         """Raises NotFoundError."""
+        ...
+
+    async def describe(self, user_id: UserId, key_id: ApiKeyId, *, name: str, description: str | None) -> ApiKey:
+        """Sets what people call a key. Raises NotFoundError."""
         ...
 
 

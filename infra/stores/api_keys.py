@@ -64,7 +64,7 @@ class SqlApiKeyStore:
     async def lock_active_count(self, user_id: UserId) -> int:
         # Everyone who adds a key of this user queues at the user's row; rows that only refer to it are not held up.
         await self._session.execute(
-            select(UserRow.id).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
+            select(col(UserRow.id)).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
         )
         active = select(func.count()).where(
             col(ApiKeyRow.user_id) == user_id, col(ApiKeyRow.status) == ApiKeyStatus.ACTIVE.value

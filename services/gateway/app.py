@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
 from services.gateway.errors import ErrorBody, install_error_handlers
+from services.gateway.features.api_keys.router import router as api_keys
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
 from services.gateway.features.executions.router import router as executions
@@ -57,6 +58,6 @@ def openapi_document() -> dict[str, Any]:
 
 def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
-    for router in (users, blocks, graphs, executions, codec):
+    for router in (users, api_keys, blocks, graphs, executions, codec):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
     add_auth_responses_to_openapi(app)

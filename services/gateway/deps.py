@@ -19,6 +19,7 @@ GatewayContainer = Annotated[Container, Depends(container_of)]
 GraphIdPath = Annotated[str, _ID]
 GraphExecIdPath = Annotated[str, _ID]
 BlockIdPath = Annotated[str, _ID]
+ApiKeyIdPath = Annotated[str, _ID]
 VersionPath = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_VERSION)]
 

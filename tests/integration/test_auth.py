@@ -11,6 +11,7 @@ from httpx2 import AsyncClient
 
 from models.api_keys import DEFAULT_PERMISSIONS, APIKeyManager, ApiKeyStatus, Permission
 from models.ids import UserId
+from models.pages import PageRequest
 from tests.gateway import Gateway, assert_refused, echo_graph_body
 
 PAST = datetime.now(UTC) - timedelta(minutes=5)
@@ -124,6 +125,7 @@ async def test_keys_that_are_unknown_malformed_or_taken_back_are_refused(gateway
         (Permission.READ_BLOCK, "GET", "/api/blocks"),
         (Permission.EXECUTE_BLOCK, "POST", "/api/blocks/echo/execute"),
         (Permission.IDENTITY, "PUT", "/api/user"),
+        (Permission.MANAGE_API_KEYS, "GET", "/api/api-keys"),
     ],
 )
 async def test_a_key_may_do_only_what_it_permits(gateway: Gateway, needed: Permission, method: str, path: str) -> None:
@@ -150,7 +152,7 @@ async def test_the_last_use_of_a_key_is_noted_at_most_once_a_minute(gateway: Gat
     async def last_used(client: AsyncClient) -> datetime | None:
         await client.get("/me")
         async with gateway.container.units() as unit:
-            (key,) = await unit.api_keys.list_of_user(UserId("noted"))
+            (key,) = (await unit.api_keys.list_of_user(UserId("noted"), PageRequest())).items
         return key.last_used_at
 
     async with gateway.anonymous(**{"X-API-Key": raw}) as client:

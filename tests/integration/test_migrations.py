@@ -16,6 +16,7 @@ from infra.unit_of_work import UnitsOfWork
 from models.api_keys import APIKeyManager, ApiKeyStatus, Permission
 from models.errors import ConfigurationError, ConflictError
 from models.ids import UserId
+from models.pages import PageRequest
 from tests.databases import fresh_database
 
 
@@ -93,7 +94,7 @@ async def test_the_developers_key_is_made_once_and_renewed(database_url: str) ->
             await ensure_dev_api_key(url, user_id="dev", raw_key=raw)
         database = database_for(url, application_name="test")
         async with UnitsOfWork(database)() as unit:
-            (key,) = await unit.api_keys.list_of_user(UserId("dev"))
+            (key,) = (await unit.api_keys.list_of_user(UserId("dev"), PageRequest())).items
             assert key.permissions == frozenset(Permission)
             await unit.api_keys.set_status(UserId("dev"), key.id, ApiKeyStatus.REVOKED, now=key.created_at)
         await ensure_dev_api_key(url, user_id="dev", raw_key=raw)

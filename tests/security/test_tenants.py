@@ -19,15 +19,15 @@ from tests.gateway import (
     until_status,
 )
 
-TENANT_IDS = ("graph_id", "graph_exec_id")
-OTHER_IDS = {"version": "1", "block_id": "echo"}
+TENANT_IDS = ("graph_id", "graph_exec_id", "api_key_id")
+OTHER_IDS = {"version": "1", "from_version": "1", "to_version": "1", "block_id": "echo"}
 
 
 @dataclass
 class Tenant:
     client: AsyncClient
     ids: dict[str, str]
-    """A graph of the tenant and a run of it, by the name of the path parameter."""
+    """A graph of the tenant, a run of it and an API key, by the name of the path parameter."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -41,7 +41,8 @@ async def _settle(client: AsyncClient) -> Tenant:
     graph_id = await save(client, echo_graph_body())
     graph_exec_id = await execute(client, graph_id, x="private")
     await until_status(client, graph_exec_id, "COMPLETED")
-    return Tenant(client, {"graph_id": graph_id, "graph_exec_id": graph_exec_id})
+    made = (await client.post("/api/api-keys", json={"name": "Key"})).json()
+    return Tenant(client, {"graph_id": graph_id, "graph_exec_id": graph_exec_id, "api_key_id": made["api_key"]["id"]})
 
 
 async def _operations(client: AsyncClient) -> list[tuple[str, str]]:
@@ -52,12 +53,20 @@ async def _operations(client: AsyncClient) -> list[tuple[str, str]]:
 def _body(method: str, path: str) -> Any:
     if path.endswith("/versions/active"):
         return {"active_graph_version": 1}
+    if path.endswith("/permissions"):
+        return {"permissions": ["READ_GRAPH"]}
     return echo_graph_body() if method == "put" else {}
 
 
 async def _snapshot(tenant: Tenant) -> list[Any]:
     graph, run = tenant.ids["graph_id"], tenant.ids["graph_exec_id"]
-    paths = ("/api/graphs", f"/api/graphs/{graph}/versions", "/api/executions", f"/api/executions/{run}/results")
+    paths = (
+        "/api/graphs",
+        f"/api/graphs/{graph}/versions",
+        "/api/executions",
+        f"/api/executions/{run}/results",
+        "/api/api-keys",
+    )
     return [(await tenant.client.get(path)).json() for path in paths]
 
 
@@ -72,7 +81,7 @@ async def test_foreign_ids_are_not_found_on_every_route(tenants: tuple[Tenant, T
                 continue
             ids = OTHER_IDS | {name: tenant.ids[name] for name, tenant in zip(names, owners, strict=True)}
             url = path.format(**ids)
-            sent = {"json": _body(method, path)} if method in ("post", "put") else {}
+            sent = {"json": _body(method, path)} if method in ("post", "put", "patch") else {}
             response = await stranger.client.request(method, url, **sent)
             refused = assert_refused(response, 404, "NOT_FOUND")
             assert refused["detail"].endswith("not found or access denied."), (method, path)
@@ -83,7 +92,11 @@ async def test_foreign_ids_are_not_found_on_every_route(tenants: tuple[Tenant, T
 
 async def test_a_foreign_id_is_answered_like_one_that_does_not_exist(tenants: tuple[Tenant, Tenant]) -> None:
     stranger, owner = tenants
-    for name, path in (("graph_id", "/api/graphs/{}"), ("graph_exec_id", "/api/executions/{}")):
+    for name, path in (
+        ("graph_id", "/api/graphs/{}"),
+        ("graph_exec_id", "/api/executions/{}"),
+        ("api_key_id", "/api/api-keys/{}"),
+    ):
         foreign = (await stranger.client.get(path.format(owner.ids[name]))).json()
         missing = (await stranger.client.get(path.format("no-such-id"))).json()
         assert foreign["detail"].replace(owner.ids[name], "no-such-id") == missing["detail"]
@@ -96,6 +109,8 @@ async def test_lists_hold_only_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
         assert [graph["id"] for graph in graphs] == [tenant.ids["graph_id"]]
         runs = (await tenant.client.get("/api/executions")).json()
         assert [run["id"] for run in runs] == [tenant.ids["graph_exec_id"]]
+        keys = (await tenant.client.get("/api/api-keys")).json()
+        assert [key["id"] for key in keys] == [tenant.ids["api_key_id"]]
 
 
 async def test_a_foreign_graph_id_in_a_body_makes_a_graph_of_ones_own(tenants: tuple[Tenant, Tenant]) -> None:

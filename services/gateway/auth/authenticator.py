@@ -55,5 +55,5 @@ class Authenticator:
             if user is None:
                 raise UnauthenticatedError("Invalid API key")
             if key.last_used_at is None or now - key.last_used_at >= LAST_USED_PRECISION:
-                await unit.api_keys.touch(key.id, now=now)
+                await unit.api_keys.touch(key, now=now)
         return Principal(user=user, permissions=key.permissions)

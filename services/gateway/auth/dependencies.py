@@ -56,3 +56,5 @@ GraphWriter = Annotated[User, Depends(_user_of(permitted(Permission.WRITE_GRAPH)
 GraphExecutor = Annotated[User, Depends(_user_of(permitted(Permission.EXECUTE_GRAPH)))]
 BlockReader = Annotated[User, Depends(_user_of(permitted(Permission.READ_BLOCK)))]
 BlockExecutor = Annotated[User, Depends(_user_of(permitted(Permission.EXECUTE_BLOCK)))]
+ApiKeyManager = Annotated[Principal, Depends(permitted(Permission.MANAGE_API_KEYS))]
+"""The whole principal: what a key may give away depends on what it has."""

@@ -1,0 +1,79 @@
+"""/api/api-keys, and the same under /api/user/api-keys"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from models.ids import ApiKeyId
+from services.gateway.auth.dependencies import ApiKeyManager
+from services.gateway.deps import ApiKeyIdPath, GatewayContainer, LongPage, Unit, tell_total
+from services.gateway.features.api_keys.schemas import (
+    ApiKeyChangeIn,
+    ApiKeyCreatedOut,
+    ApiKeyIn,
+    ApiKeyOut,
+    PermissionsIn,
+    api_key_out,
+)
+from services.gateway.features.api_keys.service import ApiKeyService
+from services.gateway.json_bodies import JsonRoute
+
+_routes = APIRouter(tags=["api keys"], route_class=JsonRoute)
+
+
+def _service(principal: ApiKeyManager, unit: Unit, container: GatewayContainer) -> ApiKeyService:
+    return ApiKeyService(unit, principal=principal, clock=container.clock)
+
+
+Keys = Annotated[ApiKeyService, Depends(_service)]
+
+
+@_routes.post("", summary="Make a key; this answer alone shows it")
+async def create_api_key(body: ApiKeyIn, keys: Keys, response: Response) -> ApiKeyCreatedOut:
+    key, raw = await keys.create(body)
+    response.headers["Cache-Control"] = "no-store"
+    return ApiKeyCreatedOut(api_key=api_key_out(key), plain_text_key=raw)
+
+
+@_routes.get("", summary="List your keys, newest first, revoked ones too")
+async def list_api_keys(keys: Keys, page: LongPage, response: Response) -> list[ApiKeyOut]:
+    found = await keys.list_keys(page)
+    tell_total(response, found)
+    return [api_key_out(key) for key in found.items]
+
+
+@_routes.get("/{api_key_id}", summary="Read about a key")
+async def get_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.get(ApiKeyId(api_key_id)))
+
+
+@_routes.patch("/{api_key_id}", summary="Change name or description of a key")
+async def update_api_key(api_key_id: ApiKeyIdPath, body: ApiKeyChangeIn, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.describe(ApiKeyId(api_key_id), body))
+
+
+@_routes.delete("/{api_key_id}", summary="Revoke a key, for good")
+async def revoke_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.revoke(ApiKeyId(api_key_id)))
+
+
+@_routes.post("/{api_key_id}/suspend", summary="Refuse a key until it is activated")
+async def suspend_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.suspend(ApiKeyId(api_key_id)))
+
+
+@_routes.post("/{api_key_id}/activate", summary="Accept a suspended key again")
+async def activate_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.activate(ApiKeyId(api_key_id)))
+
+
+@_routes.put("/{api_key_id}/permissions", summary="Replace what a key may do")
+async def set_api_key_permissions(api_key_id: ApiKeyIdPath, body: PermissionsIn, keys: Keys) -> ApiKeyOut:
+    return api_key_out(await keys.set_permissions(ApiKeyId(api_key_id), body.permissions))
+
+
+router = APIRouter()
+router.include_router(_routes, prefix="/api/api-keys", generate_unique_id_function=lambda route: route.name)
+router.include_router(
+    _routes, prefix="/api/user/api-keys", generate_unique_id_function=lambda route: f"{route.name}_of_user"
+)
