@@ -1,0 +1,92 @@
+"""`client.graphs`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from perdure_client._async.transport import AsyncTransport
+from perdure_client._request import Page, Request, given, nothing, one, page_of, path_of
+from perdure_client.models import Deleted, Graph, GraphMeta
+
+JsonObject = Mapping[str, Any]
+
+
+class AsyncGraphsCalls:
+    """Graphs and their versions. A graph is JSON as exports and the manual write it, bare or wrapped in `graph`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(self, graph: JsonObject) -> Graph:
+        """Saves a new graph: version 1, active. It is not repeated after a failure.
+
+        Raises:
+            ValidationFailed: `node_errors` says what is wrong where.
+        """
+        return await self._transport.call(
+            Request(method="POST", path=path_of("api", "graphs"), body=dict(graph), read=one(Graph))
+        )
+
+    async def list(self, *, page: int = 1, page_size: int = 250) -> Page[GraphMeta]:
+        """Active versions of your graphs. Pages count from 1 and have at most 250."""
+        return await self._transport.call(
+            Request(
+                method="GET",
+                path=path_of("api", "graphs"),
+                params=given(page=page, page_size=page_size),
+                read=page_of(GraphMeta),
+                repeatable=True,
+            )
+        )
+
+    async def get(self, graph_id: str, *, version: int | None = None) -> Graph:
+        """One version of a graph, by default the highest. Raises NotFound."""
+        path = path_of("api", "graphs", graph_id)
+        if version is not None:
+            path = path_of("api", "graphs", graph_id, "versions", version)
+        return await self._transport.call(Request(method="GET", path=path, read=one(Graph), repeatable=True))
+
+    async def versions(self, graph_id: str, *, page: int = 1, page_size: int = 25) -> Page[Graph]:
+        """All versions, newest first. Pages have at most 100. Raises NotFound."""
+        return await self._transport.call(
+            Request(
+                method="GET",
+                path=path_of("api", "graphs", graph_id, "versions"),
+                params=given(page=page, page_size=page_size),
+                read=page_of(Graph),
+                repeatable=True,
+            )
+        )
+
+    async def replace(self, graph_id: str, graph: JsonObject) -> Graph:
+        """Saves the next version; it becomes the active one unless `is_active` is false. It is not repeated.
+
+        Raises:
+            NotFound: no such graph.
+            ValidationFailed: `node_errors` says what is wrong where.
+        """
+        return await self._transport.call(
+            Request(method="PUT", path=path_of("api", "graphs", graph_id), body=dict(graph), read=one(Graph))
+        )
+
+    async def set_active(self, graph_id: str, version: int) -> None:
+        """Chooses the version that runs when none is named. Raises NotFound."""
+        await self._transport.call(
+            Request(
+                method="PUT",
+                path=path_of("api", "graphs", graph_id, "versions", "active"),
+                body={"active_graph_version": version},
+                read=nothing,
+                repeatable=True,
+            )
+        )
+
+    async def delete(self, graph_id: str) -> int:
+        """Stops the runs of a graph, then deletes it; how many versions it had.
+
+        Raises:
+            NotFound: no such graph, or an attempt whose answer was lost has deleted it.
+        """
+        deleted = await self._transport.call(
+            Request(method="DELETE", path=path_of("api", "graphs", graph_id), read=one(Deleted), repeatable=True)
+        )
+        return deleted.version_counts
