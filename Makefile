@@ -63,6 +63,7 @@ lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra embedded --group dev pyproject.toml -o requirements/dev.txt
+	echo hatchling | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## Remove the environment, caches and the local stack's data
 	rm -rf $(VENV) .perdure .pytest_cache .ruff_cache .hypothesis

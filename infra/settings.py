@@ -72,6 +72,9 @@ class TemporalSettings(_Settings):
     temporal_task_queue: str = Field(default="perdure", description="Task queue of workflows and ordinary blocks")
     temporal_api_key: SecretStr | None = Field(default=None, description="API key, for Temporal Cloud")
     temporal_tls: bool = Field(default=False, description="Connect with TLS")
+    temporal_retention_days: int = Field(
+        default=30, ge=1, description="Days the histories of ended executions are kept; `perdure migrate` sets it"
+    )
     temporal_ui_url: str | None = Field(
         default=None, description="Address of the Temporal Web UI, to link to executions"
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from infra.embedded.home import StackHome, read_ports, write_private
@@ -13,7 +14,7 @@ from infra.embedded.stack import ProcessIds, RunningStack
 from infra.embedded.stack_secrets import StackSecrets, issue_dev_token
 from infra.embedded.temporal import TemporalServer
 from infra.embedded.valkey import ValkeyServer
-from infra.settings import Settings
+from infra.settings import Settings, TemporalSettings
 
 # Not the usual ports of Postgres and Redis, where a system's own servers often listen.
 _PREFERRED = {"gateway": 8000, "temporal": 7233, "temporal_ui": 8233, "postgres": 15432, "redis": 16379}
@@ -87,6 +88,10 @@ class LocalStack:
         if "postgres" in self.servers:
             return self._build_postgres().url
         return self._settings.postgres.database_url.get_secret_value()
+
+    @property
+    def temporal_settings(self) -> TemporalSettings:
+        return self._settings.temporal.model_copy(update={"temporal_address": self._temporal_address})
 
     @property
     def dev_api_key(self) -> str:
@@ -164,6 +169,7 @@ class LocalStack:
             port=self._ports["temporal"],
             ui_port=self._ports["temporal_ui"],
             namespace=self._settings.temporal.temporal_namespace,
+            retention=timedelta(days=self._settings.temporal.temporal_retention_days),
             codec_endpoint=f"http://{LOOPBACK}:{self._ports['gateway']}/codec/{self._secrets.codec_token}",
         )
 

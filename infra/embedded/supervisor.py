@@ -23,6 +23,7 @@ from infra.embedded.stack import (
 from infra.embedded.stack_secrets import DEVELOPER_ID
 from infra.embedded.supervised import SupervisedChild
 from infra.migrate import upgrade_database
+from infra.temporal.namespace import prepare_namespace
 from models.errors import AppError
 
 _START_SECONDS = 90.0
@@ -97,6 +98,10 @@ class Supervisor:
             await ensure_dev_api_key(self._stack.database_url, user_id=DEVELOPER_ID, raw_key=self._stack.dev_api_key)
         except AppError as error:
             raise StackError(f"The database could not be prepared: {error.message}") from error
+        try:
+            await prepare_namespace(self._stack.temporal_settings)
+        except AppError as error:
+            raise StackError(f"Temporal could not be prepared: {error.message}") from error
         await self._start_parts(("worker", "gateway"))
         running = self._stack.describe()
         self._state = self._state.model_copy(

@@ -10,15 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from google.protobuf.duration_pb2 import Duration
-from temporalio.api.namespace.v1 import NamespaceConfig
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from infra.embedded.ports import LOOPBACK, free_port, is_open
 from infra.embedded.process import ChildCommand, plain_environment
 from infra.embedded.server import StackError
+from infra.temporal.namespace import ensure_retention
 
 SEARCH_ATTRIBUTES = MappingProxyType(
     {
@@ -150,13 +149,7 @@ class TemporalServer:
     async def configure(self) -> None:
         """Sets the retention: the dev server creates its namespace with 24 hours."""
         client = await Client.connect(self.address, namespace=self.namespace)
-        retention = Duration()
-        retention.FromTimedelta(self._retention)
-        await client.workflow_service.update_namespace(
-            UpdateNamespaceRequest(
-                namespace=self.namespace, config=NamespaceConfig(workflow_execution_retention_ttl=retention)
-            )
-        )
+        await ensure_retention(client, self._retention)
 
     def explain_exit(self, log: str) -> str | None:
         if "not a database" in log or "malformed" in log:

@@ -13,7 +13,7 @@ from infra.embedded.own_processes import GATEWAY_MODULE, WORKER_MODULE, module_c
 from infra.embedded.ports import LOOPBACK, free_port
 from infra.embedded.server import StackError
 from infra.embedded.stack import Phase, find_live_state
-from infra.settings import PostgresSettings
+from infra.settings import PostgresSettings, TemporalSettings
 from services.cli.options import DEFAULT_HOME, HomeOption
 
 app = typer.Typer()
@@ -42,13 +42,22 @@ def gateway(
 
 @app.command()
 def migrate(home: HomeOption = DEFAULT_HOME) -> None:
-    """Bring the database to the schema of this release."""
-    # Imported here because it brings the database driver; the other commands answer at once.
+    """Bring the database and the Temporal namespace to what this release needs."""
+    # Imported here because they bring drivers and Temporal; the other commands answer at once.
     from infra.migrate import upgrade_database
+    from infra.temporal.namespace import prepare_namespace
 
-    url = _stack_settings(home).get("DATABASE_URL") or PostgresSettings().database_url.get_secret_value()
-    asyncio.run(upgrade_database(url))
-    typer.echo("The database schema is up to date.")
+    stack = _stack_settings(home)
+    database_url = stack.get("DATABASE_URL") or PostgresSettings().database_url.get_secret_value()
+    temporal = TemporalSettings.model_validate({name.lower(): value for name, value in stack.items()})
+
+    async def bring_both() -> None:
+        await upgrade_database(database_url)
+        typer.echo("The database schema is up to date.")
+        await prepare_namespace(temporal)
+        typer.echo(f"The Temporal namespace {temporal.temporal_namespace!r} is up to date.")
+
+    asyncio.run(bring_both())
 
 
 def _stack_settings(home: Path) -> dict[str, str]:
