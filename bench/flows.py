@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
 
 STORE = "store_value_block"
 SPREAD = "step_through_items_block"
+FIBO = "fibo_block"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Flow:
     name: str
     length: int
     width: int = 1
+    fibo: int | None = None
+    """Each block of the chain computes this Fibonacci number."""
 
     @property
     def executions(self) -> int:
@@ -35,20 +38,28 @@ class Flow:
                 {"id": "n1", "block_id": STORE},
             ]
             links = [{"source_id": "n0", "sink_id": "n1", "source_name": "item", "sink_name": "input"}]
+        elif self.fibo is not None:
+            nodes = [{"id": f"n{i}", "block_id": FIBO, "input_default": {"n": self.fibo}} for i in range(self.length)]
+            links = _chain(self.length, "value", "trigger")
         else:
             nodes = [{"id": f"n{i}", "block_id": STORE} for i in range(self.length)]
             nodes[0]["input_default"] = {"input": 1}
-            links = [
-                {"source_id": f"n{i}", "sink_id": f"n{i + 1}", "source_name": "output", "sink_name": "input"}
-                for i in range(self.length - 1)
-            ]
+            links = _chain(self.length, "output", "input")
         return {"name": self.name, "nodes": nodes, "links": links}
+
+
+def _chain(length: int, source_name: str, sink_name: str) -> list[dict[str, Any]]:
+    return [
+        {"source_id": f"n{i}", "sink_id": f"n{i + 1}", "source_name": source_name, "sink_name": sink_name}
+        for i in range(length - 1)
+    ]
 
 
 class HandWrittenInput(Wire):
     run: RunIdentity
     length: int
     width: int
+    fibo: int | None = None
 
 
 @workflow.defn(name="HandWritten")
@@ -69,7 +80,8 @@ class HandWrittenWorkflow:
             return len(handles)
         value: Any = 1
         for number in range(input.length):
-            result = await self._execute(input.run, f"n{number}", 0, STORE, {"input": value})
+            pins = {"input": value} if input.fibo is None else {"trigger": value, "n": input.fibo}
+            result = await self._execute(input.run, f"n{number}", 0, STORE if input.fibo is None else FIBO, pins)
             value = result.outcome.outputs[0].value.inline  # type: ignore[union-attr]
         return value
 

@@ -31,6 +31,7 @@ from models.ids import GraphExecId, GraphId, OwnerKeyId, UserId, new_id, workflo
 from models.wire import RunIdentity
 from services.cli.stack_control import start_detached, stop_stack
 
+ROOT: Final = Path(__file__).parents[1]
 QUEUE: Final = "by-hand"
 OWNER: Final = OwnerKeyId("0123456789abcdef")
 FLOWS: Final = (
@@ -40,6 +41,8 @@ FLOWS: Final = (
     (Flow("fan-out 100", 2, 100), 1),
     (Flow("fan-out 500", 2, 500), 1),
     (Flow("100 concurrent chains of 5", 5), 100),
+    (Flow("40 x fibo(10)", 40, fibo=10), 1),
+    (Flow("10 x fibo(33)", 10, fibo=33), 1),
 )
 
 
@@ -87,7 +90,7 @@ class ByHand:
         )
         await self._temporal.execute_workflow(
             "HandWritten",
-            HandWrittenInput(run=run, length=flow.length, width=flow.width),
+            HandWrittenInput(run=run, length=flow.length, width=flow.width, fibo=flow.fibo),
             id=workflow_id(run.graph_exec_id, OWNER),
             task_queue=QUEUE,
         )
@@ -143,6 +146,15 @@ async def bench_worker(environment: dict[str, str]) -> AsyncIterator[None]:
         await process.wait()
 
 
+def install_bench_blocks(folder: Path) -> None:
+    """Puts the benchmark's block on the import path of the processes we start, as an installed package would be."""
+    info = folder / "perdure_bench-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: perdure-bench\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[perdure.blocks]\nfibo = bench.blocks:FiboBlock\n")
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(folder), str(ROOT)))
+
+
 async def bench(folder: StackHome, *, rounds: int) -> list[dict[str, Any]]:
     running = await asyncio.to_thread(start_detached, folder)
     state = find_live_state(folder)
@@ -165,6 +177,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="perdure-bench-") as temporary:
         Path(temporary).chmod(0o711)
+        install_bench_blocks(Path(temporary))
         folder = StackHome(Path(temporary) / ".perdure")
         folder.create()
         try:

@@ -167,8 +167,6 @@ class Block(ABC, Generic[InputT]):
         timeout: wall clock of one attempt; `metadata.timeout_seconds` of a node overrides it.
         retry: None means the default of the effect.
         static_output: links out of this block are static.
-        cpu_bound: computes for long; runs outside the event loop.
-        replayable_stream: repeats the same output sequence when retried (streaming only).
         disabled: visible, but refused on every path; the text says what is missing.
     """
 
@@ -186,8 +184,6 @@ class Block(ABC, Generic[InputT]):
     timeout: ClassVar[timedelta] = timedelta(minutes=30)
     retry: ClassVar[RetryPolicy | None] = None
     uses_idempotency_key: ClassVar[bool] = False
-    cpu_bound: ClassVar[bool] = False
-    replayable_stream: ClassVar[bool] = False
     disabled: ClassVar[str | None] = None
 
     @abstractmethod
