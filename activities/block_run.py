@@ -10,20 +10,20 @@ from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError
 from models.json_values import normalise_json
 from models.pins import ERROR_PIN, NOTHING, base_name, fold, is_dynamic, select
-from models.values import REF_BYTES, Value, Values, ValueStore
+from models.values import Value, Values, ValueStore
 from models.wire import BlockOutputItem, ExecuteBlockInput, NodeRecord
 
 MAX_INLINE_BYTES: Final = 384 * 1024
 """Inline emissions of one node execution; beyond it large ones become references (Temporal warns from 512 KiB on)."""
 
-MAX_WIRE_BYTES: Final = 960 * 1024
-"""All emissions of one node execution, references included. Temporal refuses payloads over 2 MiB, and while Postgres is
-away they travel twice: once to be routed, once to be recorded."""
+MAX_WIRE_BYTES: Final = 1792 * 1024
+"""All emissions of one node execution, references included: Temporal refuses payloads over 2 MiB."""
 
 MAX_EMISSIONS: Final = 20_000
 
 _ITEM_BYTES: Final = 20
 _REFERENCE_BYTES: Final = 300
+_WORTH_A_REFERENCE_BYTES: Final = 512
 
 
 class BlockRun:
@@ -32,6 +32,7 @@ class BlockRun:
     Attributes:
         inputs: what the block got by pin, constants included, before coercion; complete after `prepare`.
         outputs: emissions so far, in order; they count even if the block fails afterwards.
+        wire_bytes: about what they take in the answer of the activity.
     """
 
     def __init__(self, block: type[Block[Any]], task: ExecuteBlockInput, values: ValueStore) -> None:
@@ -39,7 +40,7 @@ class BlockRun:
         self._task = task
         self._values = values
         self._inline_bytes = 0
-        self._wire_bytes = 0
+        self.wire_bytes = 0
         self.inputs: Values = {**task.defaults, **task.received, **task.masks}
         self.outputs: list[BlockOutputItem] = []
 
@@ -107,11 +108,11 @@ class BlockRun:
         is_full = self._inline_bytes > MAX_INLINE_BYTES
         value = normalise_json(value) if is_full else value
         packed = await self._values.pack(value, graph_exec_id=run_id)
-        if is_full and packed.inline_bytes > REF_BYTES:
+        if is_full and packed.inline_bytes > _WORTH_A_REFERENCE_BYTES:
             packed = await self._values.pack(value, graph_exec_id=run_id, force_ref=True)
         size = packed.inline_bytes if packed.ref is None else _REFERENCE_BYTES
-        self._wire_bytes += size + len(name) + _ITEM_BYTES
-        if self._wire_bytes > MAX_WIRE_BYTES:
+        self.wire_bytes += size + len(name) + _ITEM_BYTES
+        if self.wire_bytes > MAX_WIRE_BYTES:
             raise ValueTooLargeError(
                 f"The emissions of the block take more than {MAX_WIRE_BYTES} bytes even with large values stored apart "
                 f"({len(self.outputs)} so far). Emit fewer, or put them together into one list."

@@ -31,6 +31,9 @@ EXTRA_ATTEMPTS: Final = 10
 """Beyond those of the node's own retry policy, for attempts that ended before the block began because a server of ours
 was away. Temporal allows more (`MAX_CRASHES`), so that the last word is always spoken here."""
 
+MAX_UNRECORDED_BYTES: Final = 960 * 1024
+"""Emissions that may travel twice in one payload of 2 MiB: once to be routed, once to be recorded later."""
+
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 MAX_MESSAGE_CHARACTERS: Final = 8_000
 
@@ -306,7 +309,7 @@ class _Attempt:
     async def _record(
         self, status: ExecutionStatus, failure: BlockFailure | None = None, *, insist: bool = True
     ) -> NodeRecord | None:
-        """Writes the row of this attempt; returns it if that was not possible."""
+        """Writes the row of this attempt; returns it if that was not possible, to be written by the workflow's end."""
         task, run = self._task, self._block_run
         record = NodeRecord(
             node_exec_id=task.node_exec_id,
@@ -327,7 +330,12 @@ class _Attempt:
             execution_time=self._seconds() if status.is_terminal else None,
         )
         written = await self._deps.recording.record(task.run, record, opening=task.opening, insist=insist)
-        return None if written else record
+        if written:
+            return None
+        if run is not None and run.wire_bytes > MAX_UNRECORDED_BYTES:
+            _log.error("record travels without its outputs, which are too large", bytes=run.wire_bytes)
+            return record.model_copy(update={"outputs": ()})
+        return record
 
     async def _settle(self, seconds: float) -> None:
         task = self._task

@@ -19,7 +19,7 @@ VALUE_LIMIT_BYTES: Final = 32 * 1024 * 1024
 """No single value may be larger."""
 
 REF_BYTES: Final = 200
-"""About what a reference adds to a Temporal command; a smaller value is not worth one."""
+"""About what a reference adds to a Temporal command."""
 
 
 class ValueRef(BaseModel):

@@ -1,10 +1,15 @@
 """Ports in memory."""
 
+import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from models.errors import NotFoundError
 from models.events import ExecutionEvent
-from models.ids import GraphExecId
+from models.execution import ExecutionStatus
+from models.execution_outputs import RecordedOutputs
+from models.ids import GraphExecId, NodeExecId
+from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
 
 
 class MemoryBlobStore:
@@ -50,3 +55,52 @@ class MemoryEventBus:
         mine = [event for event in self.events if event.graph_exec_id == graph_exec_id]
         numbered = [event.model_copy(update={"cursor": str(place)}) for place, event in enumerate(mine, start=1)]
         return numbered[int(since) :][:limit]
+
+
+class MemoryRecorder:
+    """The part of the port ExecutionRecorder that `execute_block` uses. While `away` is set every call raises it."""
+
+    def __init__(self) -> None:
+        self.records: list[NodeRecord] = []
+        self.claims: dict[tuple[str, int], tuple[int, datetime]] = {}
+        self.away: Exception | None = None
+        self.writing: asyncio.Event = asyncio.Event()
+        self.may_write: asyncio.Event = asyncio.Event()
+        self.may_write.set()
+
+    def _check(self) -> None:
+        if self.away is not None:
+            raise self.away
+
+    async def open_execution(self, run: RunIdentity, opening: RunOpening) -> None:
+        self._check()
+
+    async def record_nodes(
+        self, run: RunIdentity, records: Sequence[NodeRecord], *, opening: RunOpening | None = None
+    ) -> None:
+        self._check()
+        self.writing.set()
+        await self.may_write.wait()
+        self.records += records
+
+    async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
+        return [record for record in self.records if record.node_id in node_ids]
+
+    async def find_ended(self, node_exec_id: NodeExecId, generation: int) -> NodeRecord | None:
+        self._check()
+        ended = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+        mine = [r for r in self.records if (r.node_exec_id, r.generation) == (node_exec_id, generation)]
+        return next((record for record in mine if record.status in ended), None)
+
+    async def close_execution(self, closing: CloseExecutionInput, outputs: RecordedOutputs) -> None:
+        self._check()
+
+    async def claim(
+        self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int, *, at: datetime
+    ) -> bool:
+        self._check()
+        return self.claims.setdefault((node_exec_id, generation), (attempt, at)) == (attempt, at)
+
+    async def release_claim(self, node_exec_id: NodeExecId, generation: int) -> None:
+        self._check()
+        self.claims.pop((node_exec_id, generation), None)
