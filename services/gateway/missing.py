@@ -7,5 +7,9 @@ def graph_missing(graph_id: str) -> NotFoundError:
     return NotFoundError(f"Graph #{graph_id} not found or access denied.")
 
 
+def version_missing(graph_id: str, version: int) -> NotFoundError:
+    return NotFoundError(f"Graph #{graph_id} v{version} not found or access denied.")
+
+
 def execution_missing(graph_exec_id: str) -> NotFoundError:
     return NotFoundError(f"Graph execution #{graph_exec_id} not found or access denied.")

@@ -30,7 +30,7 @@ from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 from services.gateway.container import Container
 from services.gateway.features.executions.schemas import ExecuteIn, GraphExecutionMetaOut, meta_out
 from services.gateway.json_bodies import check_limits
-from services.gateway.missing import graph_missing
+from services.gateway.missing import graph_missing, version_missing
 
 MAX_INPUT_DEPTH: Final = 10
 MAX_INPUT_KEYS: Final = 1_000
@@ -91,7 +91,7 @@ class ExecutionStarter:
             else:
                 graph = await unit.graphs.find(user_id, graph_id, version=version)
         if graph is None:
-            raise graph_missing(graph_id)
+            raise graph_missing(graph_id) if version is None else version_missing(graph_id, version)
         return graph
 
     async def _find_started(self, claim: "_Claim") -> GraphExecutionRecord | None:

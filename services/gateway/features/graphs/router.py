@@ -16,6 +16,7 @@ from services.gateway.deps import (
     VersionQuery,
     tell_total,
 )
+from services.gateway.features.graphs.diff_schemas import GraphDiffOut
 from services.gateway.features.graphs.schemas import (
     ActiveVersionIn,
     DeletedOut,
@@ -25,6 +26,7 @@ from services.gateway.features.graphs.schemas import (
     graph_in,
 )
 from services.gateway.features.graphs.service import GraphService
+from services.gateway.features.graphs.validation_schemas import ValidationOut
 from services.gateway.json_bodies import JsonRoute
 from services.gateway.run_control import RunControl, StopMode
 
@@ -48,6 +50,11 @@ async def list_graphs(user: GraphReader, graphs: Graphs, page: LongPage, respons
 @router.post("", operation_id="create_graph", summary="Save a new graph")
 async def create_graph(user: GraphWriter, body: GraphBody, graphs: Graphs) -> GraphOut:
     return await graphs.create(user.id, graph_in(body))
+
+
+@router.post("/validate", operation_id="validate_graph", summary="Check a graph without saving or running it")
+async def validate_graph(user: GraphReader, body: GraphBody, graphs: Graphs) -> ValidationOut:
+    return graphs.validate(user.id, graph_in(body))
 
 
 @router.get("/{graph_id}", operation_id="get_graph", summary="Read a graph, by default its highest version")
@@ -86,3 +93,14 @@ async def activate_graph_version(
 @router.get("/{graph_id}/versions/{version}", operation_id="get_graph_version", summary="Read one version")
 async def get_graph_version(user: GraphReader, graph_id: GraphIdPath, version: VersionPath, graphs: Graphs) -> GraphOut:
     return await graphs.get(user.id, GraphId(graph_id), version=version)
+
+
+@router.get(
+    "/{graph_id}/versions/{from_version}/diff/{to_version}",
+    operation_id="diff_graph_versions",
+    summary="Compare two versions",
+)
+async def diff_graph_versions(
+    user: GraphReader, graph_id: GraphIdPath, from_version: VersionPath, to_version: VersionPath, graphs: Graphs
+) -> GraphDiffOut:
+    return await graphs.diff(user.id, GraphId(graph_id), from_version, to_version)

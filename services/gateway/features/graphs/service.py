@@ -4,16 +4,20 @@ from typing import Final
 
 from activities.blocks.registry import BlockRegistry
 from activities.graph_interface import GraphInterface
-from activities.planning.validate import check_structure
-from models.errors import InvalidRequestError, NotFoundError
+from activities.planning.reachability import find_unreachable
+from activities.planning.validate import check_runnable, check_structure
+from models.errors import GraphValidationError, InvalidRequestError
 from models.graph import Graph, GraphSummary, Link, Node
+from models.graph_diff import diff_graphs
 from models.ids import BlockId, GraphId, LinkId, NodeId, UserId, new_id
 from models.pages import Page, PageRequest
 from models.ports import Clock
 from models.stores import UnitOfWork
+from services.gateway.features.graphs.diff_schemas import GraphDiffOut, graph_diff_out
 from services.gateway.features.graphs.schemas import GraphIn, GraphOut, LinkIn, NodeIn, graph_out
+from services.gateway.features.graphs.validation_schemas import ValidationOut, refused_out, valid_out
 from services.gateway.json_bodies import check_limits
-from services.gateway.missing import graph_missing
+from services.gateway.missing import graph_missing, version_missing
 
 MAX_NAME: Final = 100
 MAX_DESCRIPTION: Final = 1_000
@@ -61,10 +65,31 @@ class GraphService:
 
     async def get(self, user_id: UserId, graph_id: GraphId, *, version: int | None = None) -> GraphOut:
         """A version, by default the highest. Raises NotFoundError."""
-        graph = await self._unit.graphs.find(user_id, graph_id, version=version)
+        if version is not None:
+            return self._out(await self._get_version(user_id, graph_id, version))
+        graph = await self._unit.graphs.find(user_id, graph_id)
         if graph is None:
             raise graph_missing(graph_id)
         return self._out(graph)
+
+    async def diff(self, user_id: UserId, graph_id: GraphId, from_version: int, to_version: int) -> GraphDiffOut:
+        """What turns one version into another. Raises NotFoundError."""
+        before = await self._get_version(user_id, graph_id, from_version)
+        after = await self._get_version(user_id, graph_id, to_version)
+        return graph_diff_out(before, after, diff_graphs(before, after))
+
+    def validate(self, user_id: UserId, given: GraphIn) -> ValidationOut:
+        """Whether a graph could be saved, and whether it could run; nothing is stored or run."""
+        try:
+            graph = self._build(user_id, given, graph_id=GraphId(new_id()), version=1, is_active=True)
+        except InvalidRequestError as error:
+            return refused_out(error)
+        unreachable = find_unreachable(graph, self._blocks)
+        try:
+            check_runnable(graph, self._blocks, inputs={})
+        except GraphValidationError as error:
+            return valid_out(unreachable, not_ready=error)
+        return valid_out(unreachable)
 
     async def list_active(self, user_id: UserId, page: PageRequest) -> Page[GraphSummary]:
         return await self._unit.graphs.list_active(user_id, page)
@@ -79,7 +104,7 @@ class GraphService:
     async def activate(self, user_id: UserId, graph_id: GraphId, version: int) -> None:
         """Makes a version the only active one. Raises NotFoundError."""
         if not await self._unit.graphs.activate(user_id, graph_id, version, now=self._clock.now()):
-            raise NotFoundError(f"Graph #{graph_id} v{version} not found or access denied.")
+            raise version_missing(graph_id, version)
 
     async def delete(self, user_id: UserId, graph_id: GraphId) -> int:
         """Deletes all versions, recoverably; how many there were. Raises NotFoundError."""
@@ -87,6 +112,12 @@ class GraphService:
         if not deleted:
             raise graph_missing(graph_id)
         return deleted
+
+    async def _get_version(self, user_id: UserId, graph_id: GraphId, version: int) -> Graph:
+        graph = await self._unit.graphs.find(user_id, graph_id, version=version)
+        if graph is None:
+            raise version_missing(graph_id, version)
+        return graph
 
     def _out(self, graph: Graph) -> GraphOut:
         return graph_out(graph, GraphInterface(graph, self._blocks))
