@@ -1,6 +1,7 @@
 """How far a run has been followed: cursor, patience, and whether there is more to come. Knows no I/O."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from perdure_client._retries import is_passing
@@ -48,9 +49,9 @@ class Following:
         asked = error.retry_after_seconds if isinstance(error, ApiError) else None
         return max(0.0, min(_DELAY_SECONDS if asked is None else asked, self._left()))
 
-    def add(self, event: ExecutionEvent) -> None:
-        self.cursor = event.cursor
-        if event.kind is EventKind.graph_execution_update and event.status in ENDED:
+    def add(self, events: Sequence[ExecutionEvent]) -> None:
+        self.cursor = events[-1].cursor
+        if any(event.kind is EventKind.graph_execution_update and event.status in ENDED for event in events):
             self.done = True
 
     def add_status(self, status: ExecutionStatus | None) -> None:

@@ -23,7 +23,10 @@ class ClientSettings:
     timeout_seconds: float
 
     def __post_init__(self) -> None:
-        url = httpx2.URL(self.base_url)
+        try:
+            url = httpx2.URL(self.base_url)
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"The address of the gateway cannot be read: {error}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError(f"{self.shown_url!r} is no address of a gateway: expected http://host:port.")
         if not _VISIBLE.fullmatch(self.api_key):

@@ -87,6 +87,18 @@ class Health(Answer):
     status: Literal["healthy"] = "healthy"
 
 
+class LinkChange(Answer):
+    """As it is in `to_version`."""
+
+    id: str
+    source_id: str
+    sink_id: str
+    source_name: str
+    sink_name: str
+    is_static: bool
+    changes: dict[str, dict[str, Any]]
+
+
 class Link(Answer):
     id: str
     graph_id: str
@@ -97,9 +109,34 @@ class Link(Answer):
     is_static: bool
 
 
+class LinkPart(Answer):
+    id: str
+    source_id: str
+    sink_id: str
+    source_name: str
+    sink_name: str
+    is_static: bool
+
+
+class LinksDiff(Answer):
+    """Links are the same by their ends and pins, whatever their ids."""
+
+    added: list[LinkPart]
+    removed: list[LinkPart]
+    changed: list[LinkChange]
+    reordered: bool
+
+
 class Me(Answer):
     user_id: str
     email: str
+
+
+class NodeChange(Answer):
+    """Paths look like `input_default.prompt`; lists change as a whole."""
+
+    id: str
+    changes: dict[str, dict[str, Any]]
 
 
 class NodeExecution(Answer):
@@ -133,6 +170,14 @@ class NodeExecutionPage(Answer):
     next_node_cursor: str | None
 
 
+class NodeMove(Answer):
+    """From where to where on the canvas; null where a version says nothing about it."""
+
+    id: str
+    from_: Annotated[Any | None, Field(alias="from")] = None
+    to: Any | None = None
+
+
 class Node(Answer):
     id: str
     block_id: str
@@ -145,6 +190,13 @@ class Node(Answer):
     webhook_id: str | None = None
 
 
+class NodePart(Answer):
+    id: str
+    block_id: str
+    input_default: dict[str, Any]
+    metadata: dict[str, Any]
+
+
 class NodeResult(Answer):
     node_id: str
     block_id: str
@@ -152,6 +204,16 @@ class NodeResult(Answer):
     input: dict[str, Any]
     output: dict[str, list[Any]]
     error: str | None
+
+
+class NodesDiff(Answer):
+    """Nodes are the same by id. `reordered`: those that both versions have stand in another order."""
+
+    added: list[NodePart]
+    removed: list[NodePart]
+    changed: list[NodeChange]
+    moved: list[NodeMove]
+    reordered: bool
 
 
 class Pagination(Answer):
@@ -193,6 +255,14 @@ class Results(Answer):
     error: str | None
 
 
+class RunReadiness(Answer):
+    """Whether a run could start, given values for the inputs that the graph asks for."""
+
+    ready: bool
+    message: str
+    node_errors: dict[str, dict[str, str]] | None = None
+
+
 class StarvedNode(Answer):
     """A node that received a value but never fired, and the linked pins that nothing ever reached."""
 
@@ -230,6 +300,13 @@ class User(Answer):
     updated_at: AwareDatetime
     last_login: AwareDatetime | None
     credits: int = 100
+
+
+class ValidationWarning(Answer):
+    """Something that neither saving nor running refuses, and that is hardly meant."""
+
+    node_id: str
+    message: str
 
 
 class ApiKey(Answer):
@@ -290,6 +367,15 @@ class ExecutionEvent(Answer):
     error: str | None = None
     outputs: Annotated[list[tuple[str, Any]], Field(validate_default=True)] = []
     cursor: str = ""
+
+
+class GraphDiff(Answer):
+    graph_id: str
+    from_version: int
+    to_version: int
+    nodes: NodesDiff
+    links: LinksDiff
+    fields: dict[str, dict[str, Any]]
 
 
 class GraphExecutionMeta(Answer):
@@ -375,6 +461,16 @@ class Graph(Answer):
     has_human_in_the_loop: bool
     has_sensitive_action: bool = False
     trigger_setup_info: dict[str, Any] | None = None
+
+
+class Validation(Answer):
+    """`valid`: saving the graph would succeed."""
+
+    valid: bool
+    message: str
+    node_errors: dict[str, dict[str, str]] | None = None
+    run: RunReadiness
+    warnings: Annotated[list[ValidationWarning], Field(validate_default=True)] = []
 
 
 class ApiKeyCreated(Answer):

@@ -18,3 +18,9 @@ ApiKeyOption = Annotated[
     str | None, typer.Option("--api-key", help="API key or token for --url (or PERDURE_API_KEY).", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+InputsOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", help="name=value (JSON or text) or name=@file; repeat for more."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,117 +1,52 @@
 """Uploads a graph, runs it and follows it to its end."""
 
-import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.live import Live
 
 from activities.blocks.registry import BlockRegistry
-from models.errors import InvalidRequestError, ServiceUnavailableError
-from services.cli.gateway import Gateway
+from perdure_client import PerdureClient
+from perdure_client.models import Graph, GraphExecution, GraphExecutionMeta
 from services.cli.run_view import RunProgress, titles_of
 
-TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "TERMINATED"})
-POLL_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 3.0
-PATIENCE_SECONDS: Final = 120.0
-"""A gateway that is away this long ends the watching, never the run."""
-
-
-def read_graph(path: Path) -> dict[str, Any]:
-    """The graph in a file: bare, or wrapped by a store download.
-
-    Raises:
-        InvalidRequestError: the file is missing or holds no graph.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InvalidRequestError(f"There is no file {str(path)!r}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"{str(path)!r} cannot be read as JSON: {error}") from error
-    graph = content.get("graph_data") or content.get("graph") or content if isinstance(content, dict) else None
-    if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list):
-        raise InvalidRequestError(f"{str(path)!r} holds no graph: expected an object with a list of `nodes`.")
-    return graph
-
-
-def parse_inputs(given: list[str]) -> dict[str, Any]:
-    """`name=value` pairs. A value is JSON if it parses, else text; `name=@file` takes the content of a file.
-
-    Raises:
-        InvalidRequestError: no `=`, or the file cannot be read.
-    """
-    inputs: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InvalidRequestError(f"Input {pair!r} is not of the form name=value.")
-        if text.startswith("@"):
-            try:
-                text = Path(text[1:]).read_text()
-            except (OSError, UnicodeDecodeError) as error:
-                raise InvalidRequestError(f"Input {name!r}: {text[1:]!r} cannot be read: {error}") from error
-        try:
-            inputs[name] = json.loads(text)
-        except (ValueError, RecursionError):
-            inputs[name] = text
-    return inputs
 
 
 class RunSession:
-    """One graph, uploaded; `run` executes it once."""
+    """One graph, uploaded; `start` executes it once."""
 
-    def __init__(self, gateway: Gateway, graph: Mapping[str, Any], *, console: Console) -> None:
-        self._gateway = gateway
+    def __init__(self, client: PerdureClient, graph: Mapping[str, Any], *, console: Console) -> None:
+        self._client = client
         self._graph = graph
         self._console = console
-        self.uploaded: dict[str, Any] = {}
-        self.execution: dict[str, Any] | None = None
+        self.uploaded: Graph | None = None
+        self.execution: GraphExecutionMeta | None = None
 
-    def start(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        self.uploaded = self._gateway.create_graph(self._graph)
-        self.execution = self._gateway.execute(self.uploaded["id"], inputs)
+    def start(self, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        self.uploaded = self._client.graphs.create(self._graph)
+        self.execution = self._client.execute(self.uploaded.id, inputs)
         return self.execution
 
-    def follow(self) -> dict[str, Any]:
+    def follow(self) -> GraphExecution:
         """Shows progress until the run has ended; gives its final state."""
         assert self.execution is not None, "start comes first"
-        graph_exec_id = self.execution["id"]
+        assert self.uploaded is not None
         progress = RunProgress(titles_of(self.uploaded, BlockRegistry.discover()))
-        headline = str(self._graph.get("name") or "run")
-        cursor, away_since = "0", None
-        with _Display(self._console, progress, headline) as display:
-            while True:
-                try:
-                    events = self._gateway.read_events(graph_exec_id, since=cursor, wait_seconds=POLL_SECONDS)
-                    away_since = None
-                except ServiceUnavailableError:
-                    away_since = away_since or time.monotonic()
-                    if time.monotonic() - away_since > PATIENCE_SECONDS:
-                        raise
-                    time.sleep(POLL_SECONDS)
-                    continue
+        with _Display(self._console, progress, self.uploaded.name) as display:
+            for events in self._client.executions.iter_event_batches(self.execution.id):
                 for event in events:
-                    cursor = event["cursor"]
                     progress.add(event)
                 display.update()
-                ended = any(event["kind"] == "graph_execution_update" for event in events)
-                if (ended or not events) and self._has_ended():
-                    return self._gateway.get_execution(graph_exec_id)
+        return self._client.executions.wait(self.execution.id)
 
-    def stop(self) -> dict[str, Any]:
+    def stop(self) -> GraphExecution:
         """Stops the run after Ctrl-C; gives the state it is left in."""
         assert self.execution is not None, "start comes first"
-        self._gateway.end(self.execution, how="stop")
-        return self._gateway.get_execution(self.execution["id"])
-
-    def _has_ended(self) -> bool:
-        assert self.execution is not None, "start comes first"
-        return self._gateway.get_execution(self.execution["id"])["status"] in TERMINAL
+        self._client.executions.stop(self.execution.graph_id, self.execution.id)
+        return self._client.executions.get(self.execution.id, node_limit=1)
 
 
 class _Display:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,10 +14,12 @@ from activities.blocks.registry import BlockRegistry
 from activities.planning.node_options import title_of
 from models.blocks import BlockKind
 from models.graph import Node
+from models.ids import BlockId, NodeId
+from perdure_client.models import ExecutionEvent, Graph, GraphExecution, Stats
+from services.cli.output import COLOURS
 
 MAX_NODES_SHOWN = 30
 MAX_VALUE_CHARACTERS = 2_000
-_COLOURS = {"COMPLETED": "green", "FAILED": "red", "TERMINATED": "yellow", "RUNNING": "cyan", "QUEUED": "dim"}
 
 
 class RunProgress:
@@ -28,8 +30,8 @@ class RunProgress:
         self._latest: dict[str, tuple[str, str]] = {}
         self._counts: dict[str, Counter[str]] = {node_id: Counter() for node_id in titles}
 
-    def add(self, event: Mapping[str, Any]) -> None:
-        exec_id, node_id, status = event.get("node_exec_id"), event.get("node_id"), str(event.get("status"))
+    def add(self, event: ExecutionEvent) -> None:
+        exec_id, node_id, status = event.node_exec_id, event.node_id, event.status.value
         if exec_id is None or node_id is None:
             return
         known = self._latest.get(exec_id)
@@ -65,15 +67,15 @@ class RunProgress:
         return Group(Spinner("dots", text=f" {headline}: {self.done} node executions done"), table)
 
 
-def titles_of(graph: Mapping[str, Any], blocks: BlockRegistry) -> dict[str, str]:
+def titles_of(graph: Graph, blocks: BlockRegistry) -> dict[str, str]:
     """Node id -> what people call the node; notes are left out, they never run."""
     titles: dict[str, str] = {}
-    for given in graph.get("nodes") or []:
+    for given in graph.nodes:
         node = Node(
-            id=given["id"],
-            block_id=given["block_id"],
-            input_default=given.get("input_default") or {},
-            metadata=given.get("metadata") or {},
+            id=NodeId(given.id),
+            block_id=BlockId(given.block_id),
+            input_default=given.input_default,
+            metadata=given.metadata,
         )
         block = blocks.find(node.block_id)
         if block is None or block.kind is not BlockKind.NOTE:
@@ -81,57 +83,44 @@ def titles_of(graph: Mapping[str, Any], blocks: BlockRegistry) -> dict[str, str]
     return titles
 
 
-def print_result(console: Console, execution: Mapping[str, Any]) -> None:
+def print_result(console: Console, execution: GraphExecution) -> None:
     """Status, outputs as a table, and every node that failed or starved."""
-    status = execution["status"]
-    stats = execution.get("stats") or {}
+    status, stats = execution.status.value, execution.stats
+    print_outputs(console, execution.outputs)
+    if stats is not None:
+        _print_troubles(console, stats)
+    counted = f"{stats.node_exec_count} node executions in {stats.duration:.1f} s" if stats else "no statistics yet"
+    console.print(Text(status, style=f"bold {COLOURS.get(status, '')}"), Text(counted, style="dim"))
+    if execution.error:
+        console.print(Text(execution.error, style="red"))
+
+
+def print_outputs(console: Console, outputs: Mapping[str, Any]) -> None:
+    """One line per value; nothing if there is none."""
     table = Table(title="Outputs", title_justify="left", show_header=True, header_style="dim")
     table.add_column("name")
     table.add_column("value", overflow="fold")
-    rows = 0
-    for name, values in (execution.get("outputs") or {}).items():
+    for name, values in outputs.items():
         for value in _flat(values):
-            table.add_row(Text(name), Text(_shown(value)))
-            rows += 1
-    if rows:
+            table.add_row(Text(name), Text(shown(value)))
+    if table.row_count:
         console.print(table)
-    for node in stats.get("failed_nodes") or []:
-        console.print(
-            Text(f"failed {node['count']}x: {node['title'] or node['node_id']}: {node['error']}", style="red")
-        )
-    for node in stats.get("starved_nodes") or []:
-        waiting = ", ".join(node["waiting_for"])
-        console.print(Text(f"never ran: {node['title'] or node['node_id']} (nothing arrived on {waiting})", "yellow"))
-    counted = f"{stats.get('node_exec_count', 0)} node executions in {stats.get('duration', 0.0):.1f} s"
-    console.print(Text(str(status), style=f"bold {_COLOURS.get(status, '')}"), Text(counted, style="dim"))
-    if execution.get("error"):
-        console.print(Text(str(execution["error"]), style="red"))
 
 
-def executions_table(executions: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(header_style="dim")
-    for name in ("id", "graph", "version", "status", "started", "nodes", "errors"):
-        table.add_column(name, no_wrap=name == "id")
-    for execution in executions:
-        stats = execution.get("stats") or {}
-        status = execution["status"]
-        table.add_row(
-            execution["id"],
-            execution["graph_id"],
-            str(execution["graph_version"]),
-            Text(status, style=_COLOURS.get(status, "")),
-            str(execution.get("started_at") or ""),
-            str(stats.get("node_exec_count", "")),
-            str(stats.get("node_error_count", "")),
-        )
-    return table
+def shown(value: Any) -> str:
+    """A value as people read it, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}... ({len(text)} characters)"
+
+
+def _print_troubles(console: Console, stats: Stats) -> None:
+    for node in stats.failed_nodes:
+        console.print(Text(f"failed {node.count}x: {node.title or node.node_id}: {node.error}", style="red"))
+    for node in stats.starved_nodes:
+        waiting = ", ".join(node.waiting_for)
+        console.print(Text(f"never ran: {node.title or node.node_id} (nothing arrived on {waiting})", "yellow"))
 
 
 def _flat(values: Any) -> list[Any]:
     """Graph outputs are lists of values; those of last nodes are objects of lists by pin."""
     return values if isinstance(values, list) else [values]
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}... ({len(text)} characters)"

@@ -162,7 +162,7 @@ async def test_a_killed_worker_of_the_stack_loses_nothing(running_stack: StackFo
 async def test_without_a_stack_the_command_says_what_to_do(tmp_path: Path) -> None:
     stack = StackFolder(tmp_path)
     ended = await perdure(stack, "run", doubling(tmp_path))
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert "perdure up" in ended.stderr
 
 

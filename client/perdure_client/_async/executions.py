@@ -132,8 +132,16 @@ class AsyncExecutionsCalls:
         Raises:
             ConnectionFailed, Timeout, Unavailable, RateLimited: the gateway was away for longer.
         """
-        async for event in self._follow(execution_id, Following(since, patience_seconds=patience_seconds)):
-            yield event
+        async for events in self.iter_event_batches(execution_id, since=since, patience_seconds=patience_seconds):
+            for event in events:
+                yield event
+
+    async def iter_event_batches(
+        self, execution_id: str, *, since: str = "0", patience_seconds: float = PATIENCE_SECONDS
+    ) -> AsyncIterator[tuple[ExecutionEvent, ...]]:
+        """As `iter_events`, but events that arrive together come together, for whoever shows them."""
+        async for events in self._follow(execution_id, Following(since, patience_seconds=patience_seconds)):
+            yield events
 
     async def wait(self, execution_id: str, *, timeout: float | None = None) -> GraphExecution:
         """Waits until a run has ended, for `timeout` seconds at most.
@@ -142,15 +150,17 @@ class AsyncExecutionsCalls:
             RunUnfinished: the time is over; the run goes on.
         """
         following = Following("0", patience_seconds=PATIENCE_SECONDS, timeout_seconds=timeout)
-        async for _ in self._follow(execution_id, following):
-            pass
-        while True:
+        execution = await self.get(execution_id, node_limit=1)
+        if execution.status not in ENDED:
+            async for _ in self._follow(execution_id, following):
+                pass
             execution = await self.get(execution_id, node_limit=1)
-            if execution.status in ENDED:
-                return execution
+        while execution.status not in ENDED:
             # The event was faster than the record.
             following.check_time(execution_id)
             await async_sleep(RECORD_SECONDS)
+            execution = await self.get(execution_id, node_limit=1)
+        return execution
 
     async def stop(self, graph_id: str, execution_id: str) -> GraphExecutionMeta | None:
         """Ends a run after its blocks had 30 s to finish. None: it had ended already."""
@@ -180,7 +190,7 @@ class AsyncExecutionsCalls:
             )
         )
 
-    async def _follow(self, execution_id: str, following: Following) -> AsyncIterator[ExecutionEvent]:
+    async def _follow(self, execution_id: str, following: Following) -> AsyncIterator[tuple[ExecutionEvent, ...]]:
         while not following.done:
             following.check_time(execution_id)
             delay = 0.0
@@ -189,10 +199,10 @@ class AsyncExecutionsCalls:
                 following.answered()
             except PerdureError as error:
                 events, delay = (), following.delay_after(error)
-            for event in events:
-                following.add(event)
-                yield event
-            if not events and not following.done:
+            if events:
+                following.add(events)
+                yield events
+            else:
                 await async_sleep(delay)
                 following.add_status(await self._find_status(execution_id))
 

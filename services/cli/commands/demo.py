@@ -10,17 +10,15 @@ from rich.console import Console
 from infra.embedded.home import StackHome
 from infra.embedded.stack import read_running
 from models.errors import InvalidRequestError
-from services.cli.gateway import Gateway, Target
+from services.cli.connection import Target
+from services.cli.exit_codes import FAILED, INTERRUPTED
+from services.cli.graph_files import read_graph
 from services.cli.options import DEFAULT_HOME, HomeOption
-from services.cli.run_session import RunSession, read_graph
+from services.cli.run_session import RunSession
 from services.cli.run_view import print_result
 from services.cli.stack_control import start_detached, stop_stack
 
 app = typer.Typer()
-
-EXAMPLE = Path("examples/penguins")
-FAILED = 1
-INTERRUPTED = 130
 
 
 @app.command()
@@ -44,22 +42,22 @@ def demo(
         if running is None:
             console.print("Starting Temporal, PostgreSQL, Valkey, a worker and a gateway ...")
             running = start_detached(folder)
-        gateway = Gateway(Target(running.gateway_url, running.dev_api_key))
-        session = RunSession(gateway, graph, console=console)
+        client = Target(running.gateway_url, running.dev_api_key).connect()
+        session = RunSession(client, graph, console=console)
         started = session.start(inputs)
-        console.print(f"Running {graph.get('name')!r} as execution {started['id']}")
+        console.print(f"Running {graph.get('name')!r} as execution {started.id}")
         execution = session.follow()
         print_result(console, execution)
-        if execution["temporal_url"]:
+        if execution.temporal_url:
             console.print("In the Temporal Web UI (`perdure up` shows it again after the demo):")
-            console.print(execution["temporal_url"], soft_wrap=True)
+            console.print(execution.temporal_url, soft_wrap=True)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         if started_here:
             stop_stack(folder, say=console.print)
             console.print("The stack has stopped; its data is kept.")
-    if execution["status"] != "COMPLETED":
+    if execution.status != "COMPLETED":
         raise typer.Exit(FAILED)
 
 

@@ -1,17 +1,20 @@
-"""`perdure executions`: look at runs and end them."""
+"""`perdure executions`: look at runs, follow them, end them."""
 
-import json
-import sys
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from services.cli.gateway import Gateway, Target
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption
-from services.cli.run_view import executions_table, print_result
+from perdure_client import PerdureClient
+from perdure_client.models import GraphExecutionMeta
+from services.cli.connection import connect
+from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
+from services.cli.output import COLOURS, confirm, plain_table, print_json, print_table, short_time
+from services.cli.run_view import print_result
+from services.cli.tail import tail_execution
 
-app = typer.Typer(help="Look at runs and end them.", no_args_is_help=True)
+app = typer.Typer(help="Look at runs, follow them, end them.", no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(help="Id of the execution.", show_default=False)]
 
@@ -19,17 +22,26 @@ IdArgument = Annotated[str, typer.Argument(help="Id of the execution.", show_def
 @app.command("list")
 def list_executions(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=250, help="How many, newest first.")] = 20,
+    graph_id: Annotated[str | None, typer.Option("--graph", help="Only runs of this graph; 100 at most.")] = None,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List your runs."""
-    executions = Gateway(Target.resolve(home, url=url, key=api_key)).list_executions(page_size=limit)
-    if as_json:
-        _print_json(executions)
-    else:
-        Console().print(executions_table(executions) if executions else "No runs yet.")
+    """List your runs, newest first."""
+    with connect(home, url, api_key) as client:
+        if graph_id is None:
+            found = client.executions.list(page_size=limit)
+        else:
+            found = client.executions.list_of_graph(graph_id, page_size=min(limit, 100))
+        if as_json:
+            print_json(found.items)
+            return
+        names = _graph_names(client) if found.items else {}
+    table = plain_table("id", "graph", "status", "started", "nodes", keep=("id", "status", "started"))
+    for execution in found:
+        table.add_row(*_row(execution, names))
+    print_table(table, empty="No runs yet.")
 
 
 @app.command()
@@ -41,12 +53,30 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a run: status, outputs, what failed."""
-    gateway = Gateway(Target.resolve(home, url=url, key=api_key))
-    execution = gateway.get_execution(execution_id, node_limit=5_000 if as_json else 1)
+    with connect(home, url, api_key) as client:
+        execution = client.executions.get(execution_id, node_limit=5_000 if as_json else 1)
     if as_json:
-        _print_json(execution)
+        print_json(execution)
     else:
         print_result(Console(), execution)
+
+
+@app.command()
+def tail(
+    execution_id: IdArgument,
+    new: Annotated[bool, typer.Option("--new", help="Leave out what has happened before.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, and nothing else.")] = False,
+) -> None:
+    """Follow a run to its end: one line per event, from its start on.
+
+    Exit code: 0 completed, 1 failed or terminated, 130 interrupted (the run goes on).
+    """
+    with connect(home, url, api_key) as client:
+        code = tail_execution(client, execution_id, new=new, as_json=as_json)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -58,7 +88,8 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """End a run; blocks that run may finish within 30 seconds."""
-    _end(Gateway(Target.resolve(home, url=url, key=api_key)), execution_id, how="stop", as_json=as_json)
+    with connect(home, url, api_key) as client:
+        _end(client, execution_id, how="stop", as_json=as_json)
 
 
 @app.command()
@@ -70,19 +101,53 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """End a run at once; blocks that run are cancelled."""
-    _end(Gateway(Target.resolve(home, url=url, key=api_key)), execution_id, how="cancel", as_json=as_json)
+    with connect(home, url, api_key) as client:
+        _end(client, execution_id, how="cancel", as_json=as_json)
 
 
-def _end(gateway: Gateway, execution_id: str, *, how: str, as_json: bool) -> None:
-    execution = gateway.get_execution(execution_id)
-    after = gateway.end(execution, how=how)
+@app.command()
+def delete(
+    execution_id: IdArgument,
+    yes: YesOption = False,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a run; one that goes on is stopped first."""
+    with connect(home, url, api_key) as client:
+        execution = client.executions.get(execution_id, node_limit=1)
+        confirm(f"Delete run {execution.id} ({execution.status})?", yes=yes)
+        client.executions.delete(execution.id)
     if as_json:
-        _print_json(after)
-    elif after is None:
-        typer.echo(f"Nothing to {how}: the run has ended as {execution['status']}.")
+        print_json({"deleted": execution.id})
     else:
-        typer.echo(f"The run is {after['status']}.")
+        typer.echo("The run is deleted.")
 
 
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+def _graph_names(client: PerdureClient) -> dict[str, str]:
+    return {graph.id: graph.name for graph in client.graphs.list()}
+
+
+def _row(execution: GraphExecutionMeta, names: dict[str, str]) -> tuple[str | Text, ...]:
+    stats, status = execution.stats, execution.status.value
+    failed = f" ({stats.node_error_count} failed)" if stats and stats.node_error_count else ""
+    return (
+        execution.id,
+        Text(names.get(execution.graph_id) or execution.graph_id),
+        Text(status, style=COLOURS.get(status, "")),
+        short_time(execution.started_at or execution.created_at),
+        f"{stats.node_exec_count}{failed}" if stats else "",
+    )
+
+
+def _end(client: PerdureClient, execution_id: str, *, how: Literal["stop", "cancel"], as_json: bool) -> None:
+    execution = client.executions.get(execution_id, node_limit=1)
+    end = client.executions.stop if how == "stop" else client.executions.cancel
+    after = end(execution.graph_id, execution.id)
+    if as_json:
+        print_json(after)
+    elif after is None:
+        typer.echo(f"Nothing to {how}: the run has ended as {execution.status}.")
+    else:
+        typer.echo(f"The run is {after.status}.")

@@ -1,0 +1,186 @@
+"""`perdure graphs`: your graphs and their versions."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from models.errors import InvalidRequestError
+from perdure_client.models import Graph
+from services.cli.connection import connect
+from services.cli.graph_files import exported, read_graph
+from services.cli.graph_view import print_graph
+from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
+from services.cli.output import confirm, plain_table, print_json, print_table, short_time
+
+app = typer.Typer(help="Save, read and delete graphs and their versions.", no_args_is_help=True)
+
+IdArgument = Annotated[str, typer.Argument(help="Id of the graph.", show_default=False)]
+FileArgument = Annotated[Path, typer.Argument(help="Graph JSON: bare, an export, or a store download.")]
+VersionOption = Annotated[int | None, typer.Option("--version", min=1, help="The newest by default.")]
+VersionArgument = Annotated[int, typer.Argument(min=1, help="Number of the version.", show_default=False)]
+
+
+@app.command("list")
+def list_graphs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=250, help="How many.")] = 250,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List your graphs, each with its active version."""
+    with connect(home, url, api_key) as client:
+        found = client.graphs.list(page_size=limit)
+    if as_json:
+        print_json(found.items)
+        return
+    table = plain_table("id", "name", "version", "saved", keep=("id", "saved"))
+    for graph in found:
+        table.add_row(graph.id, Text(graph.name), str(graph.version), short_time(graph.created_at))
+    print_table(table, empty="No graphs yet. `perdure graphs import FILE` saves one.")
+    if found.total > len(found):
+        typer.echo(f"... and {found.total - len(found)} more")
+
+
+@app.command()
+def show(
+    graph_id: IdArgument,
+    version: VersionOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a graph: inputs, outputs, nodes."""
+    with connect(home, url, api_key) as client:
+        graph = client.graphs.get(graph_id, version=version)
+    if as_json:
+        print_json(graph)
+    else:
+        print_graph(Console(), graph)
+
+
+@app.command("import")
+def import_graph(
+    file: FileArgument,
+    name: Annotated[str | None, typer.Option("--name", help="Instead of the name in the file.")] = None,
+    into: Annotated[str | None, typer.Option("--into", help="Id of a graph that gets it as a new version.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Save a graph from a file, as a new graph or a new version of one."""
+    content = read_graph(file)
+    if name is not None:
+        content["name"] = name
+    with connect(home, url, api_key) as client:
+        graph = client.graphs.create(content) if into is None else client.graphs.replace(into, content | {"id": into})
+    if as_json:
+        print_json(graph)
+    else:
+        typer.echo(f"{graph.id}  version {graph.version}  {graph.name}")
+
+
+@app.command()
+def export(
+    graph_id: IdArgument,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; stdout by default.")] = None,
+    version: VersionOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a graph as JSON that imports again, without ids of yours.
+
+    What nodes hold as constants is in it: look before you give it away.
+    """
+    with connect(home, url, api_key) as client:
+        graph = client.graphs.get(graph_id, version=version)
+    content = exported(graph.model_dump(mode="json"))
+    if output is None:
+        print_json(content)
+        return
+    _write(output, content)
+    if as_json:
+        print_json({"file": str(output)})
+    else:
+        typer.echo(f"{graph.name}, version {graph.version}: {output}", err=True)
+
+
+@app.command()
+def delete(
+    graph_id: IdArgument,
+    yes: YesOption = False,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a graph with all its versions; its runs are stopped first."""
+    with connect(home, url, api_key) as client:
+        graph = client.graphs.get(graph_id)
+        confirm(f"Delete {graph.name!r} with all its versions, and stop its runs?", yes=yes)
+        versions = client.graphs.delete(graph.id)
+    if as_json:
+        print_json({"deleted": graph.id, "version_counts": versions})
+    else:
+        typer.echo(f"{graph.name!r} is deleted ({versions} version{'' if versions == 1 else 's'}).")
+
+
+@app.command()
+def versions(
+    graph_id: IdArgument,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many, newest first.")] = 25,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the versions of a graph, newest first."""
+    with connect(home, url, api_key) as client:
+        found = client.graphs.versions(graph_id, page_size=limit)
+    if as_json:
+        print_json(found.items)
+        return
+    table = plain_table("version", "active", "saved", "nodes", "name", keep=("saved",))
+    for graph in found:
+        table.add_row(*_version_row(graph))
+    print_table(table, empty="No versions.")
+    if found.total > len(found):
+        typer.echo(f"... and {found.total - len(found)} more")
+
+
+@app.command()
+def activate(
+    graph_id: IdArgument,
+    version: VersionArgument,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the version that runs when none is named."""
+    with connect(home, url, api_key) as client:
+        client.graphs.set_active(graph_id, version)
+    if as_json:
+        print_json({"id": graph_id, "active_graph_version": version})
+    else:
+        typer.echo(f"Version {version} is active.")
+
+
+def _version_row(graph: Graph) -> tuple[str | Text, ...]:
+    active = "active" if graph.is_active else ""
+    return str(graph.version), active, short_time(graph.created_at), str(len(graph.nodes)), Text(graph.name)
+
+
+def _write(path: Path, content: Any) -> None:
+    try:
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+    except OSError as error:
+        raise InvalidRequestError(f"{str(path)!r} cannot be written: {error}") from error

@@ -1,0 +1,83 @@
+"""`perdure keys`: your API keys."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from perdure_client.models import Permission
+from services.cli.connection import connect
+from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
+from services.cli.output import COLOURS, confirm, plain_table, print_json, print_table, short_time
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for, for people.", show_default=False)],
+    permissions: Annotated[
+        list[Permission] | None,
+        typer.Option(
+            "--permission", "-p", help="What it may do; repeat for more. By default graphs and blocks, all of it."
+        ),
+    ] = None,
+    description: Annotated[str | None, typer.Option("--description", help="For people.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it, this once."""
+    with connect(home, url, api_key) as client:
+        made = client.api_keys.create(name, permissions=permissions or None, description=description)
+    if as_json:
+        print_json(made)
+        return
+    typer.echo(made.plain_text_key)
+    typer.secho(
+        f"Keep it now: it is not shown again. Its id is {made.api_key.id}; `perdure keys revoke` takes it back.",
+        fg="yellow",
+        err=True,
+    )
+
+
+@app.command("list")
+def list_keys(
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List your keys, newest first, revoked ones too."""
+    with connect(home, url, api_key) as client:
+        found = client.api_keys.list()
+    if as_json:
+        print_json(found.items)
+        return
+    table = plain_table("id", "name", "ends in", "status", "last used", keep=("id", "status"))
+    for key in found:
+        status = key.status.value
+        last_used = short_time(key.last_used_at) or "never"
+        table.add_row(key.id, Text(key.name), key.tail, Text(status, style=COLOURS.get(status, "")), last_used)
+    print_table(table, empty="No API keys yet.")
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="Id of the key, see `perdure keys list`.", show_default=False)],
+    yes: YesOption = False,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a key back for good."""
+    with connect(home, url, api_key) as client:
+        key = client.api_keys.get(key_id)
+        confirm(f"Revoke {key.name!r} (ends in {key.tail}) for good?", yes=yes)
+        key = client.api_keys.revoke(key.id)
+    if as_json:
+        print_json(key)
+    else:
+        typer.echo(f"{key.name!r} is {key.status}.")
