@@ -1,13 +1,19 @@
 """Settings, read once from the environment (then `.env`), in small classes. `.env.example` is generated from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import ConfigurationError
+
+MIN_TOKEN_KEY_CHARACTERS: Final = 32
+"""Of JWT_VERIFY_KEY in production: a shorter one can be guessed from any token."""
 
 
 class Environment(StrEnum):
@@ -178,3 +184,49 @@ SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
     GatewaySettings,
     LanguageModelSettings,
 )
+
+GroupT = TypeVar("GroupT", bound=BaseSettings)
+
+
+class SettingsError(ConfigurationError):
+    """Settings that cannot be used; `problems` maps the variable (or file) -> reason, and never quotes a value."""
+
+    code = "settings_invalid"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {reason}" for name, reason in problems.items()))
+        self.problems = dict(problems)
+
+
+def read_group(group: type[GroupT], values: Mapping[str, str]) -> GroupT:
+    """Settings of one class: `values` by variable name, then the environment, then `.env`.
+
+    Raises:
+        SettingsError: values that are of no use, or a `.env` that is no text.
+    """
+    given = {name: values[name.upper()] for name in group.model_fields if name.upper() in values}
+    try:
+        return group.model_validate(given)
+    except ValidationError as error:
+        # A `.env` that is no text is an error of no field.
+        problems = {str(found["loc"][0]).upper() if found["loc"] else ".env": found["msg"] for found in error.errors()}
+        raise SettingsError(problems) from None
+    except OSError as error:
+        raise SettingsError({".env": f"cannot be read ({error.strerror})"}) from None
+
+
+def read_settings(values: Mapping[str, str]) -> Settings:
+    """All settings, `values` before the environment. Raises SettingsError."""
+    return Settings(
+        app=read_group(AppSettings, values),
+        postgres=read_group(PostgresSettings, values),
+        redis=read_group(RedisSettings, values),
+        temporal=read_group(TemporalSettings, values),
+        worker=read_group(WorkerSettings, values),
+        blobs=read_group(BlobSettings, values),
+        encryption=read_group(EncryptionSettings, values),
+        codec=read_group(CodecSettings, values),
+        auth=read_group(AuthSettings, values),
+        gateway=read_group(GatewaySettings, values),
+        language_model=read_group(LanguageModelSettings, values),
+    )

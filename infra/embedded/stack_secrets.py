@@ -4,11 +4,11 @@ import base64
 import secrets
 from datetime import UTC, datetime, timedelta
 
-import jwt
 from pydantic import BaseModel, Field, ValidationError
 
 from infra.embedded.home import StackHome, write_private
 from infra.embedded.server import StackError
+from infra.tokens import issue_token
 
 DEVELOPER_ID = "01900000-0000-7000-8000-000000000001"
 DEVELOPER_EMAIL = "developer@example.com"
@@ -58,14 +58,13 @@ def ensure_secrets(home: StackHome) -> StackSecrets:
 
 def issue_dev_token(jwt_verify_key: str, *, audience: str) -> str:
     """A bearer token of the developer of a local stack."""
-    now = datetime.now(UTC)
-    claims = {
-        "sub": DEVELOPER_ID,
-        "email": DEVELOPER_EMAIL,
-        "role": "admin",
-        "aud": audience,
-        "iat": now,
-        "exp": now + DEV_TOKEN_LIFETIME,
-        "user_metadata": {"name": "Developer"},
-    }
-    return jwt.encode(claims, jwt_verify_key, algorithm="HS256")
+    return issue_token(
+        jwt_verify_key,
+        user_id=DEVELOPER_ID,
+        email=DEVELOPER_EMAIL,
+        role="admin",
+        name="Developer",
+        audience=audience,
+        now=datetime.now(UTC),
+        lifetime=DEV_TOKEN_LIFETIME,
+    )

@@ -9,7 +9,7 @@ from infra.embedded.server import StackError
 from models.errors import AppError
 from perdure_client import PerdureError
 from services.cli import exit_codes
-from services.cli.commands import blocks, demo, executions, graphs, keys, logs, processes, run, settings, stack
+from services.cli.commands import blocks, demo, executions, graphs, keys, logs, processes, run, settings, stack, users
 from services.cli.connection import NothingRunsError, explain
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(graphs.app, name="graphs")
 app.add_typer(executions.app, name="executions")
 app.add_typer(blocks.app, name="blocks")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.add_typer(stack.app)
 app.add_typer(logs.app)
 app.add_typer(processes.app)

@@ -21,7 +21,7 @@ from infra.crypto import KeyRing
 from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
-from infra.settings import Environment, Settings
+from infra.settings import MIN_TOKEN_KEY_CHARACTERS, Environment, Settings
 from infra.temporal.client import connect
 from infra.temporal.codec import EncryptionCodec
 from infra.temporal.codec_server import CodecServer
@@ -34,7 +34,6 @@ from services.gateway.auth.tokens import TokenVerifier
 from services.gateway.container import Container
 
 SHUTDOWN_SECONDS: Final = 30
-MIN_PRODUCTION_KEY: Final = 32
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +51,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         key=settings.auth.jwt_verify_key,
         algorithm=settings.auth.jwt_algorithm,
         audience=settings.auth.jwt_audience,
-        min_key_characters=MIN_PRODUCTION_KEY if settings.app.environment is Environment.PRODUCTION else 1,
+        min_key_characters=MIN_TOKEN_KEY_CHARACTERS if settings.app.environment is Environment.PRODUCTION else 1,
     )
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     blobs = open_blob_store(settings.blobs, keys)

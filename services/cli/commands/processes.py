@@ -3,18 +3,15 @@
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.embedded.home import StackHome
 from infra.embedded.own_processes import GATEWAY_MODULE, WORKER_MODULE, module_command
 from infra.embedded.ports import LOOPBACK, free_port
-from infra.embedded.server import StackError
-from infra.embedded.stack import Phase, find_live_state
-from infra.settings import PostgresSettings, TemporalSettings
+from infra.settings import PostgresSettings, TemporalSettings, read_group
 from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.stack_settings import stack_settings
 
 app = typer.Typer()
 
@@ -22,7 +19,7 @@ app = typer.Typer()
 @app.command()
 def worker(home: HomeOption = DEFAULT_HOME) -> None:
     """Start one more worker, in the foreground."""
-    _become(WORKER_MODULE, _stack_settings(home))
+    _become(WORKER_MODULE, stack_settings(home))
 
 
 @app.command()
@@ -31,7 +28,7 @@ def gateway(
     port: Annotated[int | None, typer.Option(help="Port to listen on; with a stack here, any free one.")] = None,
 ) -> None:
     """Start one more gateway, in the foreground."""
-    settings = _stack_settings(home)
+    settings = stack_settings(home)
     if settings and port is None:
         port = free_port()
     if port is not None:
@@ -47,9 +44,9 @@ def migrate(home: HomeOption = DEFAULT_HOME) -> None:
     from infra.migrate import upgrade_database
     from infra.temporal.namespace import prepare_namespace
 
-    stack = _stack_settings(home)
-    database_url = stack.get("DATABASE_URL") or PostgresSettings().database_url.get_secret_value()
-    temporal = TemporalSettings.model_validate({name.lower(): value for name, value in stack.items()})
+    stack = stack_settings(home)
+    database_url = read_group(PostgresSettings, stack).database_url.get_secret_value()
+    temporal = read_group(TemporalSettings, stack)
 
     async def bring_both() -> None:
         await upgrade_database(database_url)
@@ -58,17 +55,6 @@ def migrate(home: HomeOption = DEFAULT_HOME) -> None:
         typer.echo(f"The Temporal namespace {temporal.temporal_namespace!r} is up to date.")
 
     asyncio.run(bring_both())
-
-
-def _stack_settings(home: Path) -> dict[str, str]:
-    """The environment of the stack in this folder; nothing if there is none, so that our own environment counts."""
-    state = find_live_state(StackHome(home))
-    if state is None:
-        typer.echo(f"No stack runs in {home}: using the settings of the environment.", err=True)
-        return {}
-    if state.phase != Phase.RUNNING:
-        raise StackError(f"The stack in {home} is {state.phase}: try again when it runs.")
-    return dict(state.environment)
 
 
 def _become(module: str, settings: dict[str, str]) -> None:

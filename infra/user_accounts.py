@@ -1,0 +1,103 @@
+"""Users made by whoever runs an installation, without an identity provider."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from email_validator import EmailNotValidError, validate_email
+
+from infra.migrate import check_schema
+from infra.postgres import Database
+from infra.settings import Settings
+from infra.tokens import issue_token
+from infra.unit_of_work import UnitsOfWork
+from models.api_keys import issue_api_key
+from models.errors import ConfigurationError, ConflictError, InvalidRequestError
+from models.ids import UserId, new_id
+from models.users import User, UserClaims
+
+MAX_NAME = 100
+ADMIN, USER = "admin", "user"
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """A new user and the credentials that were made with it."""
+
+    user: User
+    token: str = field(repr=False)
+    token_expires_at: datetime
+    api_key: str | None = field(default=None, repr=False)
+
+
+async def create_account(
+    settings: Settings,
+    *,
+    email: str,
+    name: str | None = None,
+    admin: bool = False,
+    with_api_key: bool = False,
+    token_lifetime: timedelta,
+    now: datetime,
+) -> NewAccount:
+    """Makes a user in the database, and a token; with `with_api_key` also a key with the default permissions.
+
+    Raises:
+        InvalidRequestError: an address or a name that no user can have.
+        ConflictError: a user has the address already.
+        ConfigurationError: JWT_VERIFY_KEY or DATABASE_URL cannot be used, or the schema is not of this release.
+        ServiceUnavailableError: Postgres does not answer.
+    """
+    key = settings.auth.jwt_verify_key.get_secret_value().strip()
+    if not key:
+        raise ConfigurationError("JWT_VERIFY_KEY is empty: without it no token can be made. Set it to the gateway's.")
+    claims = UserClaims(
+        id=UserId(new_id()), email=_address(email), name=_name(name), role=ADMIN if admin else USER, created_at=now
+    )
+    database = _open(settings)
+    try:
+        await check_schema(database)
+        raw: str | None = None
+        async with UnitsOfWork(database)() as unit:
+            known = await unit.users.find_by_email(claims.email)
+            if known is not None:
+                raise ConflictError(f"There is a user with the address {claims.email!r} already: {known.id}.")
+            user = await unit.users.ensure(claims, now=now)
+            if with_api_key:
+                stored, raw = issue_api_key(user_id=user.id, name="First key", now=now)
+                await unit.api_keys.ensure(stored)
+    finally:
+        await database.close()
+    token = issue_token(
+        settings.auth.jwt_verify_key.get_secret_value(),
+        user_id=user.id,
+        email=user.email,
+        role=user.role,
+        name=user.name,
+        audience=settings.auth.jwt_audience,
+        now=now,
+        lifetime=token_lifetime,
+    )
+    return NewAccount(user=user, token=token, token_expires_at=now + token_lifetime, api_key=raw)
+
+
+def _open(settings: Settings) -> Database:
+    try:
+        return Database(settings.postgres, application_name="perdure users")
+    except ValueError as error:
+        raise ConfigurationError(
+            "DATABASE_URL cannot be used: it must look like postgresql://user:password@host:port/db."
+        ) from error
+
+
+def _address(email: str) -> str:
+    try:
+        return validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise InvalidRequestError(f"{email!r} is no e-mail address that a user can have: {error}") from error
+
+
+def _name(name: str | None) -> str | None:
+    name = (name or "").strip()
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidRequestError(f"A name has at most {MAX_NAME} printable characters.")
+    return name or None
