@@ -260,7 +260,7 @@ class RunReadiness(Answer):
 
     ready: bool
     message: str
-    node_errors: dict[str, dict[str, str]] | None = None
+    node_errors: dict[str, dict[str, str]] = {}
 
 
 class StarvedNode(Answer):
@@ -468,7 +468,7 @@ class Validation(Answer):
 
     valid: bool
     message: str
-    node_errors: dict[str, dict[str, str]] | None = None
+    node_errors: dict[str, dict[str, str]] = {}
     run: RunReadiness
     warnings: Annotated[list[ValidationWarning], Field(validate_default=True)] = []
 

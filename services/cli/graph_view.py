@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from activities.blocks.registry import BlockRegistry
-from perdure_client.models import Graph
+from perdure_client.models import Graph, GraphDiff, LinkChange, LinkPart, Validation
 from services.cli.output import plain_table
 from services.cli.run_view import shown, titles_of
 
@@ -30,6 +30,38 @@ def print_graph(console: Console, graph: Graph) -> None:
         console.print(table)
 
 
+def print_validation(console: Console, found: Validation) -> None:
+    """Whether a graph can be saved and run, and what is in the way, node by node."""
+    refused = not found.valid or not found.run.ready
+    verdict = found.run if found.valid else found
+    console.print(Text(verdict.message, style="red" if refused else "green"))
+    for node, fields in verdict.node_errors.items():
+        for field, message in fields.items():
+            console.print(Text(f"  node {node!r}, {field}: {message}"))
+    for warning in found.warnings:
+        console.print(Text(f"  node {warning.node_id!r}: {warning.message}", style="yellow"))
+
+
+def print_diff(console: Console, diff: GraphDiff) -> None:
+    """One line per change: + added, - removed, ~ changed."""
+    lines = [Text(f"~ {path}: {_change(change)}", style="yellow") for path, change in diff.fields.items()]
+    lines += [Text(f"+ node {node.id}", style="green") for node in diff.nodes.added]
+    lines += [Text(f"- node {node.id}", style="red") for node in diff.nodes.removed]
+    for node in diff.nodes.changed:
+        lines += [Text(f"~ node {node.id}, {path}: {_change(c)}", style="yellow") for path, c in node.changes.items()]
+    lines += [Text(f"~ node {node.id}: moved on the canvas", style="dim") for node in diff.nodes.moved]
+    lines += [Text(f"+ link {_ends(link)}", style="green") for link in diff.links.added]
+    lines += [Text(f"- link {_ends(link)}", style="red") for link in diff.links.removed]
+    for link in diff.links.changed:
+        lines += [
+            Text(f"~ link {_ends(link)}, {path}: {_change(c)}", style="yellow") for path, c in link.changes.items()
+        ]
+    orders = (("nodes", diff.nodes.reordered), ("links", diff.links.reordered))
+    lines += [Text(f"~ {name}: in another order", style="yellow") for name, reordered in orders if reordered]
+    for line in lines or [Text(f"Versions {diff.from_version} and {diff.to_version} are the same.")]:
+        console.print(line, soft_wrap=True)
+
+
 def print_pins(console: Console, heading: str, schema: dict[str, Any]) -> None:
     """The properties of a JSON schema: name, type, whether it must be given, what for."""
     required = schema.get("required") or []
@@ -47,3 +79,12 @@ def type_of(schema: dict[str, Any]) -> str:
     """`string`, or `string | null` where several are taken."""
     kinds = [str(option.get("type", "any")) for option in schema.get("anyOf") or [schema]]
     return " | ".join(dict.fromkeys(kinds))
+
+
+def _change(change: dict[str, Any]) -> str:
+    before, after = (shown(change[side]) if side in change else "(not set)" for side in ("from", "to"))
+    return f"{before} -> {after}"
+
+
+def _ends(link: LinkPart | LinkChange) -> str:
+    return f"{link.source_id}.{link.source_name} -> {link.sink_id}.{link.sink_name}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from perdure_client._async.transport import AsyncTransport
 from perdure_client._request import Page, Request, given, nothing, one, page_of, path_of
-from perdure_client.models import Deleted, Graph, GraphMeta
+from perdure_client.models import Deleted, Graph, GraphDiff, GraphMeta, Validation
 
 JsonObject = Mapping[str, Any]
 
@@ -53,6 +53,29 @@ class AsyncGraphsCalls:
                 path=path_of("api", "graphs", graph_id, "versions"),
                 params=given(page=page, page_size=page_size),
                 read=page_of(Graph),
+                repeatable=True,
+            )
+        )
+
+    async def diff(self, graph_id: str, from_version: int, to_version: int) -> GraphDiff:
+        """What changed between two versions. Raises NotFound."""
+        return await self._transport.call(
+            Request(
+                method="GET",
+                path=path_of("api", "graphs", graph_id, "versions", from_version, "diff", to_version),
+                read=one(GraphDiff),
+                repeatable=True,
+            )
+        )
+
+    async def validate(self, graph: JsonObject) -> Validation:
+        """Whether a graph could be saved and run; nothing is saved. A bad graph is an answer, not an error."""
+        return await self._transport.call(
+            Request(
+                method="POST",
+                path=path_of("api", "graphs", "validate"),
+                body=dict(graph),
+                read=one(Validation),
                 repeatable=True,
             )
         )

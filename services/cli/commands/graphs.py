@@ -11,8 +11,9 @@ from rich.text import Text
 from models.errors import InvalidRequestError
 from perdure_client.models import Graph
 from services.cli.connection import connect
+from services.cli.exit_codes import FAILED
 from services.cli.graph_files import exported, read_graph
-from services.cli.graph_view import print_graph
+from services.cli.graph_view import print_diff, print_graph, print_validation
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
 from services.cli.output import confirm, plain_table, print_json, print_table, short_time
 
@@ -84,6 +85,29 @@ def import_graph(
         print_json(graph)
     else:
         typer.echo(f"{graph.id}  version {graph.version}  {graph.name}")
+
+
+@app.command()
+def validate(
+    file: FileArgument,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a graph without saving it.
+
+    Exit code: 0 if it can be saved and run, else 1.
+    """
+    content = read_graph(file)
+    with connect(home, url, api_key) as client:
+        found = client.graphs.validate(content)
+    if as_json:
+        print_json(found)
+    else:
+        print_validation(Console(), found)
+    if not (found.valid and found.run.ready):
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -172,6 +196,25 @@ def activate(
         print_json({"id": graph_id, "active_graph_version": version})
     else:
         typer.echo(f"Version {version} is active.")
+
+
+@app.command()
+def diff(
+    graph_id: IdArgument,
+    from_version: VersionArgument,
+    to_version: VersionArgument,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    api_key: ApiKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what changed between two versions of a graph."""
+    with connect(home, url, api_key) as client:
+        found = client.graphs.diff(graph_id, from_version, to_version)
+    if as_json:
+        print_json(found)
+    else:
+        print_diff(Console(), found)
 
 
 def _version_row(graph: Graph) -> tuple[str | Text, ...]:
