@@ -139,7 +139,7 @@ class _Attempt:
             task.node_exec_id,
             task.generation,
             block_id=task.block_id,
-            inputs=input.model_dump(mode="python"),
+            inputs=input,
         )
         if block.needs_claim():
             await self._claim()

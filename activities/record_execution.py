@@ -1,16 +1,21 @@
 """Projections of whole executions: the closing activity, and node executions that only the workflow knows of."""
 
+from collections.abc import Sequence
+
 import structlog
 from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from activities.outputs import assemble_outputs
 from activities.recording import Recording
+from models.errors import ServiceUnavailableError
 from models.events import EventKind, ExecutionEvent
 from models.ids import owner_key_id_of
 from models.ports import ExecutionRecorder, GraphRunner
 from models.values import ValueStore
-from models.wire import CloseExecutionInput, CloseExecutionResult, RecordExecutionsInput, RunIdentity
+from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, RecordExecutionsInput, RunIdentity
+
+_log = structlog.get_logger(__name__)
 
 
 class RecordingActivities:
@@ -29,7 +34,7 @@ class RecordingActivities:
         """Writes node executions that no `execute_block` could record."""
         structlog.contextvars.bind_contextvars(graph_exec_id=input.run.graph_exec_id, user_id=input.run.user_id)
         async with heartbeats():
-            await self._recorder.record_nodes(input.run, input.records)
+            await self._record(input.run, input.records)
 
     @activity.defn(name="request_cancellation")
     async def request_cancellation(self, run: RunIdentity) -> None:
@@ -44,7 +49,7 @@ class RecordingActivities:
         structlog.contextvars.bind_contextvars(graph_exec_id=closing.run.graph_exec_id, user_id=closing.run.user_id)
         async with heartbeats():
             if closing.unrecorded:
-                await self._recorder.record_nodes(closing.run, closing.unrecorded, opening=closing.opening)
+                await self._record(closing.run, closing.unrecorded)
             nodes = list(closing.output_nodes) or list(closing.terminal_nodes)
             records = await self._recorder.list_output_values(closing.run, nodes)
             outputs = assemble_outputs(
@@ -66,3 +71,21 @@ class RecordingActivities:
             )
         )
         return CloseExecutionResult(outputs=packed)
+
+    async def _record(self, run: RunIdentity, records: Sequence[NodeRecord]) -> None:
+        """Writes the rows together; one that Postgres refuses for good must not keep the others, or the run, open."""
+        try:
+            await self._recorder.record_nodes(run, records)
+        except ServiceUnavailableError:
+            raise
+        except Exception:
+            for record in records:
+                await self._record_alone(run, record)
+
+    async def _record_alone(self, run: RunIdentity, record: NodeRecord) -> None:
+        try:
+            await self._recorder.record_nodes(run, (record,))
+        except ServiceUnavailableError:
+            raise
+        except Exception as error:
+            _log.error("node execution refused", error=type(error).__name__, node_exec_id=record.node_exec_id)

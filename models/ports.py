@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import BaseModel
+
 from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class Credits(Protocol):
     """Charging for blocks, keyed by (node execution, generation), so that repeating a call changes nothing."""
 
     async def reserve(
-        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: dict[str, Any]
+        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: BaseModel
     ) -> int:
         """Credits set aside. Raises InsufficientCreditsError."""
         ...
@@ -131,7 +133,7 @@ class NoCredits:
     """Credits of an installation that does not charge."""
 
     async def reserve(
-        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: dict[str, Any]
+        self, user_id: UserId, node_exec_id: NodeExecId, generation: int, *, block_id: str, inputs: BaseModel
     ) -> int:
         return 0
 

@@ -1,5 +1,6 @@
 """How values travel through Temporal: small ones inline, large ones as a reference to the blob store."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -14,6 +15,9 @@ from models.ports import BlobStore
 
 INLINE_LIMIT_BYTES: Final = 16 * 1024
 """A value whose JSON is longer travels as a ValueRef: a history of thousands of events must stay small."""
+
+HEAVY_ITEMS: Final = 100_000
+"""Values of more items (or ten times as many characters) are encoded in a thread."""
 
 VALUE_LIMIT_BYTES: Final = 32 * 1024 * 1024
 """No single value may be larger."""
@@ -91,10 +95,10 @@ class ValueStore:
             ValueTooLargeError: more than `limit_bytes` of JSON.
             JsonTooDeepError: nested too deep.
         """
-        plain = normalise_json(value)
-        if not force_ref and (plain is None or isinstance(plain, bool | int | float)):
-            return Value(inline=plain)
-        data = dump_json(plain)
+        if not force_ref and (value is None or isinstance(value, bool)):
+            return Value(inline=value)
+        # Large values take seconds; on the event loop they would keep every other block's heartbeat from being sent.
+        plain, data = await asyncio.to_thread(_encode, value) if _is_heavy(value) else _encode(value)
         if len(data) <= self._inline_limit_bytes and not force_ref:
             return Value(inline=plain)
         if limit_bytes is not None and len(data) > limit_bytes:
@@ -132,3 +136,25 @@ class ValueStore:
 
 def total_inline_bytes(values: Iterable[Value]) -> int:
     return sum(value.inline_bytes for value in values)
+
+
+def _encode(value: object) -> tuple[Any, bytes]:
+    plain = normalise_json(value)
+    return plain, dump_json(plain)
+
+
+def _is_heavy(value: object) -> bool:
+    """Whether a value has more than `HEAVY_ITEMS` items or characters; looks at no more than that."""
+    left = HEAVY_ITEMS
+    pending: list[object] = [value]
+    while pending and left > 0:
+        item = pending.pop()
+        if isinstance(item, str | bytes):
+            left -= len(item) // 10
+        elif isinstance(item, dict):
+            left -= len(item)
+            pending.extend(item.values() if len(item) <= left else ())
+        elif isinstance(item, list | tuple):
+            left -= len(item)
+            pending.extend(item if len(item) <= left else ())
+    return left <= 0

@@ -209,7 +209,7 @@ class Dataflow:
         del state.waiting[number]
         self._fire(sink, number, inputs)
         if link.is_static:
-            self._fill_waiting(sink)
+            self._fill_waiting(sink, inputs)
 
     def _earliest_lacking(self, state: _NodeState, pin: str) -> int | None:
         number = state.cursors.get(pin, 0)
@@ -222,7 +222,7 @@ class Dataflow:
         state.cursors[pin] = number
         return None
 
-    def _fill_waiting(self, sink: _Node) -> None:
+    def _fill_waiting(self, sink: _Node, completed: Values) -> None:
         """A static value has just completed an execution: the waiting ones take the static pins they lack from it."""
         state = sink.state
         first = min((state.cursors.get(pin, 0) for pin in sink.static_pins), default=state.created)
@@ -234,8 +234,8 @@ class Dataflow:
         for number in lacking:
             inputs = state.waiting[number]
             for pin in sink.static_pins:
-                if pin not in inputs and pin in state.latest_static:
-                    inputs[pin] = state.latest_static[pin]
+                if pin not in inputs and pin in completed:
+                    inputs[pin] = completed[pin]
             if sink.is_ready(inputs):
                 del state.waiting[number]
                 self._fire(sink, number, inputs)

@@ -24,6 +24,15 @@ MAX_IN_FLIGHT: Final = 500
 MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Inline payload in the commands of one activation: a workflow task completion may have 4 MiB."""
 
+MAX_INPUT_BYTES: Final = 1536 * 1024
+"""Inline payload of one node execution: a Temporal payload may have 2 MiB, and fails the run beyond."""
+
+RECORD_FROM_BYTES: Final = 64 * 1024
+"""Records that no activity could write are handed over from this size on, so that the state does not grow with them."""
+
+MAX_RECORDING_BYTES: Final = 1024 * 1024
+"""Records in one recording or closing activity."""
+
 STOP_GRACE: Final = timedelta(seconds=30)
 """How long a stopped execution lets running blocks finish before it cancels them."""
 

@@ -1,5 +1,6 @@
 """What a run tells about itself at its end: counts, failed nodes, and what the closing activity still has to record."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,10 +9,13 @@ from typing import Any
 from models.execution import ExecutionStats, ExecutionStatus, FailedNode
 from models.ids import NodeId
 from models.plan import PlanNode
+from models.values import total_inline_bytes
 from models.wire import NodeRecord
 from workflows.dataflow import MAX_REPORTED_NODES, Dataflow
 
 MAX_ERROR_TEXT = 500
+RECORD_BYTES = 700
+"""Ids, times and names of one record."""
 
 
 @dataclass(slots=True)
@@ -24,14 +28,31 @@ class RunReport:
     node_exec_seconds: float = 0.0
     cost: int = 0
     failed: dict[NodeId, FailedNode] = field(default_factory=dict[NodeId, FailedNode])
-    unrecorded: list[NodeRecord] = field(default_factory=list[NodeRecord])
+    unrecorded: deque[NodeRecord] = field(default_factory=deque[NodeRecord])
+    unrecorded_bytes: int = 0
 
     def add_ended(self, *, seconds: float, cost: int, unrecorded: NodeRecord | None) -> None:
         self.node_exec_count += 1
         self.node_exec_seconds += seconds
         self.cost += cost
         if unrecorded is not None:
-            self.unrecorded.append(unrecorded)
+            self.add_unrecorded(unrecorded)
+
+    def add_unrecorded(self, record: NodeRecord) -> None:
+        self.unrecorded.append(record)
+        self.unrecorded_bytes += size_of(record)
+
+    def take_unrecorded(self, *, max_bytes: int) -> tuple[NodeRecord, ...]:
+        """The oldest records, as many as fit, at least one; they are the caller's to record from now on."""
+        batch: list[NodeRecord] = []
+        left = max_bytes
+        while self.unrecorded and (not batch or size_of(self.unrecorded[0]) <= left):
+            record = self.unrecorded.popleft()
+            size = size_of(record)
+            left -= size
+            self.unrecorded_bytes -= size
+            batch.append(record)
+        return tuple(batch)
 
     def add_error(self, node: PlanNode, *, code: str, message: str) -> None:
         self.node_error_count += 1
@@ -76,12 +97,20 @@ class RunReport:
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> "RunReport":
         failed = [FailedNode.model_validate(node) for node in dumped["failed"]]
-        return cls(
+        report = cls(
             node_exec_count=dumped["node_exec_count"],
             node_error_count=dumped["node_error_count"],
             terminated_count=dumped["terminated_count"],
             node_exec_seconds=dumped["node_exec_seconds"],
             cost=dumped["cost"],
             failed={node.node_id: node for node in failed},
-            unrecorded=[NodeRecord.model_validate(record) for record in dumped["unrecorded"]],
         )
+        for record in dumped["unrecorded"]:
+            report.add_unrecorded(NodeRecord.model_validate(record))
+        return report
+
+
+def size_of(record: NodeRecord) -> int:
+    """About how many bytes the record adds to a payload."""
+    values = (*record.inputs.values(), *(value for _, value in record.outputs))
+    return RECORD_BYTES + total_inline_bytes(values) + len(record.error or "")

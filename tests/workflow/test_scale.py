@@ -53,6 +53,18 @@ async def test_fan_out_of_500(engine: Engine) -> None:
     await run_fan_out(engine, width=500)
 
 
+async def test_inputs_too_large_for_any_activity_fail_their_node_alone(engine: Engine) -> None:
+    """120 values of 15 KB each stay inline, but together no activity could take them."""
+    sources = [make_node(f"s{i}", "spread", count=1, size=15_000) for i in range(120)]
+    nodes = [*sources, make_node("d", "create_dictionary_block"), make_node("e", "agent_output_block", name="error")]
+    links = [make_link(f"s{i}.out", f"d.values_#_{i}") for i in range(120)]
+    outcome = await engine.execute(make_graph(nodes, [*links, make_link("d.error", "e.value")], blocks=engine.blocks))
+    [failed] = outcome.result.stats.failed_nodes
+    assert outcome.result.status is ExecutionStatus.COMPLETED
+    assert (failed.node_id, failed.code) == ("d", "value_too_large")
+    assert "travels by reference" in outcome.outputs["error"][0]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_fan_out_of_5000(engine: Engine) -> None:

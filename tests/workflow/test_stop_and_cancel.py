@@ -4,16 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
+from temporalio.worker import Worker
 
 from models.execution import ExecutionStatus
 from models.graph import Graph
-from models.wire import ExecuteGraphResult, StopRequest
+from models.ids import new_id
+from models.wire import CloseExecutionInput, CloseExecutionResult, ExecuteGraphResult, StopRequest
+from services.worker.container import activity_set, sandbox
 from tests.builders import make_graph, make_link, make_node
 from tests.engine import Engine, graph_exec_id_of
 from tests.polling import eventually
 from tests.sample_blocks import Journal
+from workflows.registry import WORKFLOWS
 
 
 def slow_graph(engine: Engine) -> Graph:
@@ -102,6 +108,46 @@ async def test_stopping_an_endless_loop(engine: Engine) -> None:
     result = await handle.result()
     assert result.status is ExecutionStatus.TERMINATED
     assert result.stats.node_exec_count > 20
+
+
+async def test_cancel_that_comes_while_the_run_is_being_closed_changes_nothing(idle_engine: Engine) -> None:
+    """The row says COMPLETED by then, so the workflow must say so too."""
+    closing, may_close = asyncio.Event(), asyncio.Event()
+
+    @activity.defn(name="close_execution")
+    async def close_slowly(closing_input: CloseExecutionInput) -> CloseExecutionResult:
+        closing.set()
+        await may_close.wait()
+        return CloseExecutionResult()
+
+    engine = idle_engine.on_task_queue(f"closing-{new_id()}")
+    handle = await engine.start(make_graph([make_node("a", "echo", value=1)], blocks=engine.blocks))
+    async with (
+        activity_set(engine.client, engine.settings, blocks=engine.blocks) as activities,
+        Worker(
+            engine.client,
+            task_queue=engine.task_queue,
+            workflows=list(WORKFLOWS),
+            activities=[activities.blocks.execute_block, close_slowly],
+            workflow_runner=sandbox(),
+        ),
+    ):
+        await closing.wait()
+        await handle.cancel()
+        await handle.signal("cancel", StopRequest())
+
+        async def cancel_has_arrived() -> bool:
+            history = await handle.fetch_history()
+            kinds = [event.event_type for event in history.events]
+            asked = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+            ended = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+            return asked in kinds and ended in kinds[kinds.index(asked) :]
+
+        await eventually(cancel_has_arrived)
+        may_close.set()
+        result = await handle.result()
+    assert result.status is ExecutionStatus.COMPLETED
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
 
 
 async def test_stop_before_any_worker_runs(idle_engine: Engine) -> None:
