@@ -5,6 +5,7 @@ Run as a file with `python -I -S`, so only the standard library is imported. Doi
 dies; Linux only), `user` (account to run as, for root only), `reach` (keep the right to pass folders closed to it).
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -13,9 +14,11 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -54,6 +57,10 @@ def main() -> None:
         entry = pwd.getpwnam(options["user"])
         if options["reach"] and linux:
             _prctl(libc, _PR_SET_KEEPCAPS, 1)
+            # Else access(2), by which initdb looks for its programs, would answer as if the right had not been kept.
+            # A container may forbid it; then only programs below closed folders are out of reach.
+            with contextlib.suppress(OSError):
+                _prctl(libc, _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
         os.setgroups([])
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)

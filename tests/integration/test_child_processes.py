@@ -1,10 +1,13 @@
 """Children end with us, however we end."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -63,6 +66,17 @@ async def test_a_child_that_ignores_the_request_is_killed() -> None:
 
 async def test_a_short_command_returns_its_code_and_output() -> None:
     assert await run_to_end(command("print('out'); raise SystemExit(7)")) == (7, "out\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can run programs as somebody else")
+async def test_another_account_may_look_into_folders_closed_to_it(tmp_path: Path) -> None:
+    """As Postgres does in a checkout below root's home, where it looks for its programs with access(2)."""
+    program = tmp_path / "program"
+    program.touch(mode=0o755)
+    tmp_path.chmod(0o700)
+    code = f"import os; print(os.geteuid() != 0, os.access({str(program)!r}, os.X_OK))"
+    as_nobody = replace(command(code), run_as="nobody", reach=True)
+    assert await run_to_end(as_nobody) == (0, "True True\n")
 
 
 async def test_the_holder_of_a_port_is_known() -> None:
