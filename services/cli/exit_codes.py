@@ -8,7 +8,11 @@ USAGE: Final = 2
 NOTHING_RUNS: Final = 3
 INTERRUPTED: Final = 130
 
-EXPLAINED: Final = (
-    "Exit codes: 0 done, or the run has completed; 1 failed or refused; 2 wrong usage; 3 no stack runs here and no "
-    "gateway is named; 130 interrupted."
-)
+MEANINGS: Final = {
+    OK: "done, or the run has completed",
+    FAILED: "failed or refused, the reason is on stderr",
+    USAGE: "wrong usage",
+    NOTHING_RUNS: "no stack runs here and no gateway is named",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
+EXPLAINED: Final = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."

@@ -1,13 +1,13 @@
 """A graph as a person reads it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.text import Text
 
 from activities.blocks.registry import BlockRegistry
 from perdure_client.models import Graph, GraphDiff, LinkChange, LinkPart, Validation
-from services.cli.output import plain_table
+from services.cli.output import PlainTable
 from services.cli.run_view import shown, titles_of
 
 
@@ -21,13 +21,12 @@ def print_graph(console: Console, graph: Graph) -> None:
     print_pins(console, "outputs", graph.output_schema)
     blocks = BlockRegistry.discover()
     titles = titles_of(graph, blocks)
-    table = plain_table("node", "block", "id")
+    table = PlainTable("node", "block", "id", cut=("node", "block", "id"))
     for node in graph.nodes:
         block = blocks.find(node.block_id)
-        table.add_row(Text(titles.get(node.id, "note")), block.name() if block else node.block_id, Text(node.id))
-    if table.row_count:
-        console.print()
-        console.print(table)
+        table.add(titles.get(node.id, "note"), block.name() if block else node.block_id, node.id)
+    console.print()
+    table.print(console, empty="No nodes.")
 
 
 def print_validation(console: Console, found: Validation) -> None:
@@ -62,17 +61,18 @@ def print_diff(console: Console, diff: GraphDiff) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_pins(console: Console, heading: str, schema: dict[str, Any]) -> None:
-    """The properties of a JSON schema: name, type, whether it must be given, what for."""
+def print_pins(console: Console, heading: Literal["inputs", "outputs"], schema: dict[str, Any]) -> None:
+    """The properties of a JSON schema: name, type, what for; of inputs also what they are when they are not given."""
     required = schema.get("required") or []
-    table = plain_table(heading, "type", "", "")
+    of_inputs = heading == "inputs"
+    columns = (heading, "type", "default", "what for") if of_inputs else (heading, "type", "what for")
+    table = PlainTable(*columns, cut=(heading, "default", "what for"))
     for name, pin in (schema.get("properties") or {}).items():
-        default = pin.get("default")
-        need = "required" if name in required else f"= {shown(default)}" if default is not None else ""
-        table.add_row(Text(name), type_of(pin), Text(need), Text(" ".join(str(pin.get("description") or "").split())))
-    if table.row_count:
-        console.print()
-        console.print(table)
+        default = "(required)" if name in required else shown(pin.get("default"))
+        purpose = " ".join(str(pin.get("description") or "").split())
+        table.add(name, type_of(pin), *((default, purpose) if of_inputs else (purpose,)))
+    console.print()
+    table.print(console, empty=f"No {heading}.")
 
 
 def type_of(schema: dict[str, Any]) -> str:

@@ -7,9 +7,15 @@ from typing import Any
 
 import typer
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from services.cli.exit_codes import FAILED
+
+_GAP = 2
+_LEAST_WIDTH = 8
 COLOURS = {
     "COMPLETED": "green",
     "ACTIVE": "green",
@@ -39,19 +45,46 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
-def print_table(table: Table, *, empty: str) -> None:
-    if table.row_count:
-        Console().print(table)
-    else:
-        typer.echo(empty)
+class PlainTable:
+    """Columns without borders that fit the terminal, or 80 columns where there is none.
 
+    Columns named in `cut` lose their ends where the width is not enough, the widest first; the others never do.
+    """
 
-def plain_table(*columns: str, keep: tuple[str, ...] = ()) -> Table:
-    """A table without borders; columns in `keep` are never cut, others where the width ends."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name, no_wrap=True, overflow="fold" if name in keep else "ellipsis")
-    return table
+    def __init__(self, *columns: str, cut: tuple[str, ...]) -> None:
+        self._columns = columns
+        self._cut = [index for index, name in enumerate(columns) if name in cut]
+        self._rows: list[tuple[str | Text, ...]] = []
+
+    def add(self, *cells: str | Text) -> None:
+        """A row; texts are shown as they are, not as markup."""
+        self._rows.append(cells)
+
+    def print(self, console: Console | None = None, *, empty: str = "") -> None:
+        """`empty` stands for a table without rows."""
+        console = console or Console()
+        if not self._rows:
+            if empty:
+                console.print(empty, markup=False)
+            return
+        table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim")
+        for name, width in zip(self._columns, self._widths(console.width), strict=True):
+            table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+        for row in self._rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        console.print(table)
+
+    def _widths(self, available: int) -> list[int]:
+        widths = [
+            max(cell_len(name), *(cell_len(str(row[index])) for row in self._rows))
+            for index, name in enumerate(self._columns)
+        ]
+        excess = sum(widths) + _GAP * (len(widths) - 1) - available
+        while excess > 0 and any(widths[index] > _LEAST_WIDTH for index in self._cut):
+            widest = max(self._cut, key=lambda index: widths[index])
+            widths[widest] -= 1
+            excess -= 1
+        return widths
 
 
 def short_time(at: datetime | None) -> str:
@@ -66,8 +99,13 @@ def short_time(at: datetime | None) -> str:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Asks on stderr, unless the answer was given before. Anything but yes ends the command with exit code 1."""
-    if not yes:
-        typer.confirm(question, abort=True, err=True)
+    if yes:
+        return
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        typer.echo("Nothing was done.", err=True)
+        raise typer.Exit(FAILED)
 
 
 def _plain(value: object) -> Any:

@@ -8,6 +8,7 @@ from services.cli.output import print_json_line, print_line
 from services.cli.run_view import titles_of
 
 THE_RUN = "(run)"
+MAX_TITLE = 40
 
 
 def tail_execution(client: PerdureClient, execution_id: str, *, new: bool, as_json: bool) -> int:
@@ -48,7 +49,8 @@ def _last_cursor(client: PerdureClient, execution_id: str) -> str:
 
 def _line(event: ExecutionEvent, titles: dict[str, str]) -> str:
     """`14:03:22  Calculator  COMPLETED`, and the reason if it has failed."""
-    node = THE_RUN if event.kind is EventKind.graph_execution_update else titles.get(event.node_id or "", event.node_id)
+    title = titles.get(event.node_id or "") or event.node_id or ""
+    node = THE_RUN if event.kind is EventKind.graph_execution_update else title[:MAX_TITLE]
     attempt = f"  (attempt {event.attempt})" if event.attempt > 1 else ""
     reason = f"  {' '.join(event.error.split())}" if event.error else ""
     return f"{event.at.astimezone():%H:%M:%S}  {node}  {event.status}{attempt}{reason}"

@@ -12,7 +12,7 @@ from services.cli.connection import connect
 from services.cli.graph_files import parse_inputs
 from services.cli.graph_view import print_pins
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, InputsOption, JsonOption, UrlOption
-from services.cli.output import plain_table, print_json, print_table
+from services.cli.output import PlainTable, print_json
 from services.cli.run_view import print_outputs
 
 app = typer.Typer(help="Look at blocks, and run one outside any graph.", no_args_is_help=True)
@@ -34,12 +34,12 @@ def list_blocks(
     if as_json:
         print_json(found)
         return
-    table = plain_table("name", "categories", "description", keep=("name",))
+    table = PlainTable("name", "categories", "description", cut=("categories", "description"))
     for block in sorted(found, key=lambda block: block.name):
         categories = " ".join(category.category for category in block.categories)
         missing = "(disabled) " if block.disabled else ""
-        table.add_row(block.name, categories, Text(missing + block.description))
-    print_table(table, empty="No such blocks.")
+        table.add(block.name, categories, missing + block.description)
+    table.print(empty="No such blocks.")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from perdure_client import PerdureClient
 from perdure_client.models import GraphExecutionMeta
 from services.cli.connection import connect
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import COLOURS, confirm, plain_table, print_json, print_table, short_time
+from services.cli.output import COLOURS, PlainTable, confirm, print_json, short_time
 from services.cli.run_view import print_result
 from services.cli.tail import tail_execution
 
@@ -38,10 +38,10 @@ def list_executions(
             print_json(found.items)
             return
         names = _graph_names(client) if found.items else {}
-    table = plain_table("id", "graph", "status", "started", "nodes", keep=("id", "status", "started"))
+    table = PlainTable("id", "graph", "status", "failed", "started", cut=("graph",))
     for execution in found:
-        table.add_row(*_row(execution, names))
-    print_table(table, empty="No runs yet.")
+        table.add(*_row(execution, names))
+    table.print(empty="No runs yet.")
 
 
 @app.command()
@@ -131,13 +131,12 @@ def _graph_names(client: PerdureClient) -> dict[str, str]:
 
 def _row(execution: GraphExecutionMeta, names: dict[str, str]) -> tuple[str | Text, ...]:
     stats, status = execution.stats, execution.status.value
-    failed = f" ({stats.node_error_count} failed)" if stats and stats.node_error_count else ""
     return (
         execution.id,
-        Text(names.get(execution.graph_id) or execution.graph_id),
+        names.get(execution.graph_id) or execution.graph_id,
         Text(status, style=COLOURS.get(status, "")),
+        str(stats.node_error_count) if stats and stats.node_error_count else "",
         short_time(execution.started_at or execution.created_at),
-        f"{stats.node_exec_count}{failed}" if stats else "",
     )
 
 

@@ -6,16 +6,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from models.errors import InvalidRequestError
-from perdure_client.models import Graph
 from services.cli.connection import connect
 from services.cli.exit_codes import FAILED
 from services.cli.graph_files import exported, read_graph
 from services.cli.graph_view import print_diff, print_graph, print_validation
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import confirm, plain_table, print_json, print_table, short_time
+from services.cli.output import PlainTable, confirm, print_json, short_time
 
 app = typer.Typer(help="Save, read and delete graphs and their versions.", no_args_is_help=True)
 
@@ -39,10 +37,10 @@ def list_graphs(
     if as_json:
         print_json(found.items)
         return
-    table = plain_table("id", "name", "version", "saved", keep=("id", "saved"))
+    table = PlainTable("id", "name", "version", "saved", cut=("name",))
     for graph in found:
-        table.add_row(graph.id, Text(graph.name), str(graph.version), short_time(graph.created_at))
-    print_table(table, empty="No graphs yet. `perdure graphs import FILE` saves one.")
+        table.add(graph.id, graph.name, str(graph.version), short_time(graph.created_at))
+    table.print(empty="No graphs yet. `perdure graphs import FILE` saves one.")
     if found.total > len(found):
         typer.echo(f"... and {found.total - len(found)} more")
 
@@ -172,10 +170,11 @@ def versions(
     if as_json:
         print_json(found.items)
         return
-    table = plain_table("version", "active", "saved", "nodes", "name", keep=("saved",))
+    table = PlainTable("version", "active", "saved", "nodes", "name", cut=("name",))
     for graph in found:
-        table.add_row(*_version_row(graph))
-    print_table(table, empty="No versions.")
+        active = "active" if graph.is_active else ""
+        table.add(str(graph.version), active, short_time(graph.created_at), str(len(graph.nodes)), graph.name)
+    table.print()
     if found.total > len(found):
         typer.echo(f"... and {found.total - len(found)} more")
 
@@ -215,11 +214,6 @@ def diff(
         print_json(found)
     else:
         print_diff(Console(), found)
-
-
-def _version_row(graph: Graph) -> tuple[str | Text, ...]:
-    active = "active" if graph.is_active else ""
-    return str(graph.version), active, short_time(graph.created_at), str(len(graph.nodes)), Text(graph.name)
 
 
 def _write(path: Path, content: Any) -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 from perdure_client.models import Permission
 from services.cli.connection import connect
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import COLOURS, confirm, plain_table, print_json, print_table, short_time
+from services.cli.output import COLOURS, PlainTable, confirm, print_json, short_time
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -55,12 +55,11 @@ def list_keys(
     if as_json:
         print_json(found.items)
         return
-    table = plain_table("id", "name", "ends in", "status", "last used", keep=("id", "status"))
+    table = PlainTable("id", "name", "ends in", "status", "last used", cut=("name",))
     for key in found:
-        status = key.status.value
-        last_used = short_time(key.last_used_at) or "never"
-        table.add_row(key.id, Text(key.name), key.tail, Text(status, style=COLOURS.get(status, "")), last_used)
-    print_table(table, empty="No API keys yet.")
+        status = Text(key.status.value, style=COLOURS.get(key.status.value, ""))
+        table.add(key.id, key.name, key.tail[-4:], status, short_time(key.last_used_at) or "never")
+    table.print(empty="No API keys yet.")
 
 
 @app.command()
