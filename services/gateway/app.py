@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from infra.release import own_version
 from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
 from services.gateway.errors import ErrorBody, install_error_handlers
@@ -24,7 +25,7 @@ GZIP_FROM_BYTES: Final = 50_000
 _ABOUT: Final[dict[str, Any]] = {
     "title": "Perdure",
     "description": "Durable agent graphs on Temporal.",
-    "version": "0.1.0",
+    "version": own_version() or "0",
 }
 _REFUSED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "The request was refused"}
 _FAILED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "Something the request needs does not answer"}
