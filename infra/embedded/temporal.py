@@ -31,13 +31,15 @@ SEARCH_ATTRIBUTES = MappingProxyType(
 )
 
 # The dev server has one history shard whose queues are polled 20 times a second: these limits, not the machine, bound
-# it. A time shift of a second would be added to every timer and retry. Fairness keys need the new matcher, and one
-# partition, or a queue's order differs by partition.
+# it. A time shift of a second would be added to every timer and retry. More than 100 activities that end during one
+# workflow task would make the server throw that task away and begin it anew. Fairness keys need the new matcher, and
+# one partition, or a queue's order differs by partition.
 _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=5000",
     "history.timerProcessorMaxPollRPS=5000",
     "history.visibilityProcessorMaxPollRPS=5000",
     'history.timerProcessorMaxTimeShift="10ms"',
+    "history.maximumBufferedEventsBatch=2000",
     "matching.useNewMatcher=true",
     "matching.enableFairness=true",
     "matching.numTaskqueueReadPartitions=1",
