@@ -28,7 +28,9 @@ async def test_import_takes_graphs_as_they_come(
 
 
 async def test_a_graph_goes_out_and_comes_in_again(running_stack: StackFolder, tmp_path: Path) -> None:
-    made = await save(running_stack, tmp_path, doubling(name="Round trip", description="d" * 900, instructions="i"))
+    made = await save(
+        running_stack, tmp_path, doubling(name="Round trip", description="d" * 1500, instructions="i", input_schema={})
+    )
     out = str(tmp_path / "exported.json")
     ended = await perdure(running_stack, "graphs", "export", made["id"], "-o", out)
     assert ended.returncode == 0
