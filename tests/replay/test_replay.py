@@ -1,6 +1,7 @@
 """Every committed history replays with today's workflows; and a replay notices what it must notice."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.replay.record import FOLDER, PLAIN_CONVERTER, SOURCES, read, workflow
 from tests.replay.scenarios import SCENARIOS
 from workflows.registry import WORKFLOWS
 
+ROOT = Path(__file__).parents[2]
 HISTORIES = sorted(path for path in FOLDER.glob("*.json*") if path != SOURCES)
 
 
@@ -34,6 +36,14 @@ def test_every_shape_has_a_history_of_this_code() -> None:
     assert json.loads(SOURCES.read_text()) == workflow_digests()
     recorded = {path.name.rpartition("-")[0] for path in HISTORIES}
     assert recorded == {*SCENARIOS, "continue_as_new"}
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.name.partition(".")[0])
+def test_history_tells_nothing_of_the_machine_that_recorded_it(path: Path) -> None:
+    text = read(path)
+    assert str(ROOT) not in text
+    assert socket.gethostname() not in text
+    assert "site-packages" not in text
 
 
 @pytest.mark.parametrize(
