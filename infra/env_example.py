@@ -27,6 +27,15 @@ def render_env_example(classes: Iterable[type[BaseSettings]] = SETTINGS_CLASSES)
     return "\n".join(sections)
 
 
+def list_settings(classes: Iterable[type[BaseSettings]] = SETTINGS_CLASSES) -> list[dict[str, str]]:
+    """Name, default and description of every setting, for programs."""
+    return [
+        {"name": name.upper(), "default": _shown(field.default), "description": field.description or ""}
+        for settings in classes
+        for name, field in settings.model_fields.items()
+    ]
+
+
 def _shown(default: object) -> str:
     if default is None or default is PydanticUndefined:
         return ""

@@ -13,7 +13,8 @@ from models.errors import InvalidRequestError
 from services.cli.connection import Target
 from services.cli.exit_codes import FAILED, INTERRUPTED
 from services.cli.graph_files import read_graph
-from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
+from services.cli.output import print_json
 from services.cli.run_session import RunSession
 from services.cli.run_view import print_result
 from services.cli.stack_control import start_detached, stop_stack
@@ -27,13 +28,14 @@ def demo(
         "examples/penguins"
     ),
     home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Boot the stack, run an example agent with live progress, show its result, shut down.
 
     A stack that runs in this folder already is used and left running.
     """
     graph, inputs = read_graph(example / "graph.json"), read_inputs(example)
-    console = Console()
+    console = Console(stderr=as_json)
     folder = StackHome(home)
     folder.create()
     running = read_running(home)
@@ -57,6 +59,8 @@ def demo(
         if started_here:
             stop_stack(folder, say=console.print)
             console.print("The stack has stopped; its data is kept.")
+    if as_json:
+        print_json(execution.model_dump(mode="json", exclude={"node_executions"}))
     if execution.status != "COMPLETED":
         raise typer.Exit(FAILED)
 

@@ -15,6 +15,7 @@ from infra.embedded.home import StackHome
 from infra.embedded.log_sink import COMBINED
 from infra.embedded.server import StackError
 from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.output import print_json_line
 
 app = typer.Typer()
 
@@ -36,6 +37,7 @@ def logs(
     home: HomeOption = DEFAULT_HOME,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Lines to show from the end.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line: process and line.")] = False,
 ) -> None:
     """Show what the processes of the stack print; after its end, what they have printed."""
     path = StackHome(home).logs / f"{name or COMBINED}.log"
@@ -43,10 +45,20 @@ def logs(
         raise StackError(f"There is no log {path}: nothing of that name has run here.")
     try:
         for line in _read(path, last=lines, follow=follow):
-            typer.echo(line, nl=False)
-            sys.stdout.flush()
+            if as_json:
+                print_json_line(_parsed(line.rstrip("\n"), name))
+            else:
+                typer.echo(line, nl=False)
+                sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _parsed(line: str, name: LogName | None) -> dict[str, str]:
+    if name is not None:
+        return {"process": name.value, "line": line}
+    process, _, text = line.partition("|")
+    return {"process": process.strip(), "line": text.removeprefix(" ")}
 
 
 def _read(path: Path, *, last: int, follow: bool) -> Iterator[str]:

@@ -10,7 +10,8 @@ import typer
 from infra.embedded.own_processes import GATEWAY_MODULE, WORKER_MODULE, module_command
 from infra.embedded.ports import LOOPBACK, free_port
 from infra.settings import PostgresSettings, TemporalSettings, read_group
-from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
+from services.cli.output import print_json
 from services.cli.stack_settings import stack_settings
 
 app = typer.Typer()
@@ -38,7 +39,7 @@ def gateway(
 
 
 @app.command()
-def migrate(home: HomeOption = DEFAULT_HOME) -> None:
+def migrate(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Bring the database and the Temporal namespace to what this release needs."""
     # Imported here because they bring drivers and Temporal; the other commands answer at once.
     from infra.migrate import upgrade_database
@@ -50,11 +51,13 @@ def migrate(home: HomeOption = DEFAULT_HOME) -> None:
 
     async def bring_both() -> None:
         await upgrade_database(database_url)
-        typer.echo("The database schema is up to date.")
+        typer.echo("The database schema is up to date.", err=as_json)
         await prepare_namespace(temporal)
-        typer.echo(f"The Temporal namespace {temporal.temporal_namespace!r} is up to date.")
+        typer.echo(f"The Temporal namespace {temporal.temporal_namespace!r} is up to date.", err=as_json)
 
     asyncio.run(bring_both())
+    if as_json:
+        print_json({"database": "up to date", "temporal_namespace": temporal.temporal_namespace})
 
 
 def _become(module: str, settings: dict[str, str]) -> None:

@@ -3,18 +3,27 @@
 import typer
 
 from infra.embedded.stack_secrets import new_encryption_keys
-from infra.env_example import render_env_example
+from infra.env_example import list_settings, render_env_example
+from services.cli.options import JsonOption
+from services.cli.output import print_json
 
 app = typer.Typer()
 
 
 @app.command()
-def settings() -> None:
+def settings(as_json: JsonOption = False) -> None:
     """Print every setting with its meaning and default, as the content of .env.example."""
-    typer.echo(render_env_example(), nl=False)
+    if as_json:
+        print_json(list_settings())
+    else:
+        typer.echo(render_env_example(), nl=False)
 
 
 @app.command()
-def keygen() -> None:
+def keygen(as_json: JsonOption = False) -> None:
     """Print a new value for ENCRYPTION_KEYS."""
-    typer.echo(new_encryption_keys())
+    keys = new_encryption_keys()
+    if as_json:
+        print_json({"encryption_keys": keys})
+    else:
+        typer.echo(keys)

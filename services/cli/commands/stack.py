@@ -11,7 +11,8 @@ from rich.table import Table
 from infra.embedded.home import StackHome, StackLock
 from infra.embedded.server import StackError
 from infra.embedded.stack import Phase, RunningStack, find_live_state
-from services.cli.options import DEFAULT_HOME, HomeOption
+from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
+from services.cli.output import print_json
 from services.cli.stack_control import start_detached, stop_stack
 
 app = typer.Typer()
@@ -28,33 +29,44 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is healthy.")] = False,
     port: Annotated[int | None, typer.Option(help="Port of the gateway; 8000 or a free one by default.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Keep the output of the processes in files.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what `status --json` prints once all is healthy.")
+    ] = False,
 ) -> None:
     """Start Temporal, Postgres, Redis, a worker and a gateway here."""
+
+    def tell(running: RunningStack) -> None:
+        if as_json:
+            print_json(running)
+        else:
+            typer.echo(_summary(running) if detach else f"{_summary(running)}\nCtrl-C stops it.")
+
     folder = StackHome(home)
     folder.create()
     with StackLock(folder) as lock:
         running = _acquire_or_find(folder, lock)
         if running is not None:
-            typer.echo(f"The stack in {folder.folder} is running already.")
+            typer.echo(f"The stack in {folder.folder} is running already.", err=as_json)
         elif detach:
             lock.release()
             running = start_detached(folder, port=port)
         if running is not None:
-            typer.echo(_summary(running))
+            tell(running)
             return
         # Imported here because it brings the drivers of all servers; the other commands answer at once.
         from services.cli.foreground import supervise
 
-        supervise(
-            folder, port=port, quiet=quiet, on_ready=lambda found: typer.echo(f"{_summary(found)}\nCtrl-C stops it.")
-        )
+        supervise(folder, port=port, quiet=quiet or as_json, on_ready=tell)
 
 
 @app.command()
-def down(home: HomeOption = DEFAULT_HOME) -> None:
+def down(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Stop the stack of this folder and wait until it has ended."""
     folder = StackHome(home)
-    if stop_stack(folder, say=typer.echo):
+    stopped = stop_stack(folder, say=lambda text: typer.echo(text, err=as_json))
+    if as_json:
+        print_json({"stopped": stopped})
+    elif stopped:
         typer.echo(f"The stack in {folder.folder} has stopped.")
     else:
         typer.echo(f"No stack runs in {folder.folder}.")
