@@ -7,7 +7,7 @@ import pytest
 
 from infra.migrate import database_for
 from infra.stores.execution_recorder import PostgresExecutionRecorder
-from models.api_keys import ApiKey, APIKeyManager, ApiKeyStatus, Permission
+from models.api_keys import ApiKey, APIKeyManager, ApiKeyStatus, Permission, issue_api_key
 from models.errors import IdempotencyKeyReusedError, NotFoundError
 from models.execution import ExecutionStatus
 from models.execution_records import NodeCursor
@@ -236,3 +236,38 @@ async def test_api_keys_are_changed_only_by_their_owner(units: UnitOfWorkFactory
         with pytest.raises(NotFoundError):
             async with units() as unit:
                 await change(unit)
+
+
+async def test_the_last_use_of_a_key_is_written_by_the_first_of_those_who_saw_the_same(
+    units: UnitOfWorkFactory,
+) -> None:
+    user_id = await make_user(units)
+    key, _ = issue_api_key(user_id=user_id, name="Key", now=NOW)
+    async with units() as unit:
+        await unit.api_keys.ensure(key)
+
+    async def touch(seconds: int) -> None:
+        async with units() as unit:
+            await unit.api_keys.touch(key, now=NOW + timedelta(seconds=seconds))
+
+    await touch(1)
+    await asyncio.gather(*(touch(seconds) for seconds in range(2, 8)))
+    async with units() as unit:
+        used = await unit.api_keys.get(user_id, key.id)
+        assert used.last_used_at == NOW + timedelta(seconds=1)
+        await unit.api_keys.touch(used, now=NOW + timedelta(minutes=2))
+        assert (await unit.api_keys.list_of_user(user_id, PageRequest())).items[0].last_used_at == NOW + timedelta(
+            minutes=2
+        )
+
+
+async def test_users_are_found_by_address_whatever_its_case(units: UnitOfWorkFactory) -> None:
+    address = f"{new_id()}@Example.com"
+    user_ids = [UserId(f"user-{new_id()}") for _ in range(2)]
+    async with units() as unit:
+        for number, user_id in enumerate(user_ids):
+            await unit.users.ensure(UserClaims(id=user_id, email=address), now=NOW + timedelta(seconds=number))
+        found = await unit.users.find_by_email(address.upper())
+        assert found is not None
+        assert found.id == user_ids[0]
+        assert await unit.users.find_by_email("nobody@example.com") is None
