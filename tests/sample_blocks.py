@@ -6,7 +6,17 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from activities.blocks.registry import BlockRegistry
-from models.blocks import Block, BlockContext, BlockEffect, BlockInput, BlockOutput, Emission, RetryPolicy, pin
+from models.blocks import (
+    Block,
+    BlockContext,
+    BlockEffect,
+    BlockInput,
+    BlockKind,
+    BlockOutput,
+    Emission,
+    RetryPolicy,
+    pin,
+)
 from models.errors import BlockError, BlockTransientError, InsufficientCreditsError
 
 
@@ -220,6 +230,46 @@ class ShortTimeoutBlock(Block[SleepInput]):
         yield "out", input.value
 
 
+class ToolCallsInput(BlockInput):
+    calls: dict[str, Any] = pin()
+
+
+class ToolCallsBlock(Block[ToolCallsInput]):
+    """Emits on tool pins: `calls` maps `{sink node id}_~_{pin}` to a value."""
+
+    id = "tool_calls"
+    description = "Calls tools."
+    kind = BlockKind.AI
+    Input = ToolCallsInput
+    Output = BlockOutput
+
+    async def run(self, input: ToolCallsInput, context: BlockContext) -> AsyncIterator[Emission]:
+        for target, value in input.calls.items():
+            yield f"tools_^_{target}", value
+
+
+class CounterInput(BlockInput):
+    value: int = pin()
+    limit: int = pin()
+
+
+class CounterOutput(BlockOutput):
+    again: int
+    done: int
+
+
+class CounterBlock(Block[CounterInput]):
+    """One more, on `again` until the limit is reached, then on `done`."""
+
+    id = "counter"
+    description = "Counts in a loop."
+    Input = CounterInput
+    Output = CounterOutput
+
+    async def run(self, input: CounterInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "again" if input.value + 1 < input.limit else "done", input.value + 1
+
+
 class SwitchedOffBlock(EchoBlock):
     id = "switched_off"
     description = "Is disabled."
@@ -239,6 +289,8 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     KeyedFileWriteBlock,
     BrokeBlock,
     ShortTimeoutBlock,
+    ToolCallsBlock,
+    CounterBlock,
     SwitchedOffBlock,
 )
 
