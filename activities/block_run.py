@@ -10,7 +10,7 @@ from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError
 from models.json_values import normalise_json
 from models.pins import ERROR_PIN, NOTHING, base_name, fold, is_dynamic, select
-from models.values import Value, Values, ValueStore
+from models.values import RUN_STORAGE_BYTES, Value, Values, ValueStore
 from models.wire import BlockOutputItem, ExecuteBlockInput, NodeRecord
 
 MAX_INLINE_BYTES: Final = 384 * 1024
@@ -33,6 +33,8 @@ class BlockRun:
         inputs: what the block got by pin, constants included, before coercion; complete after `prepare`.
         outputs: emissions so far, in order; they count even if the block fails afterwards.
         wire_bytes: about what they take in the answer of the activity.
+        stored_bytes: large values that this execution has added to what its run stores; those it only passes on are
+            not among them.
     """
 
     def __init__(self, block: type[Block[Any]], task: ExecuteBlockInput, values: ValueStore) -> None:
@@ -41,7 +43,9 @@ class BlockRun:
         self._values = values
         self._inline_bytes = 0
         self.wire_bytes = 0
+        self.stored_bytes = 0
         self.inputs: Values = {**task.defaults, **task.received, **task.masks}
+        self._stored_keys = {value.ref.key for value in self.inputs.values() if value.ref is not None}
         self.outputs: list[BlockOutputItem] = []
 
     async def prepare(self) -> BaseModel:
@@ -49,11 +53,13 @@ class BlockRun:
 
         Raises:
             BlockInputError: a pin is missing or has a value the block cannot take.
+            ValueTooLargeError: a pin put together of several values is too large.
         """
         raw = await self._values.load_all(self.inputs)
         folded = fold(raw)
         for pin in dict.fromkeys(base_name(pin) for pin in raw if is_dynamic(pin)):
             self.inputs[pin] = await self._values.pack(folded[pin], graph_exec_id=self._task.run.graph_exec_id)
+            self._count_stored(self.inputs[pin])
         return build_input(self.block, folded)
 
     async def run(self, input: BaseModel, context: BlockContext) -> None:
@@ -81,6 +87,9 @@ class BlockRun:
         """Takes inputs and emissions from the record of an attempt that ended."""
         self.inputs = dict(record.inputs)
         for pin, value in record.outputs:
+            if value.ref is not None and value.ref.key not in self._stored_keys:
+                self._stored_keys.add(value.ref.key)
+                self.stored_bytes += value.ref.size
             source_names = self._task.selectors.get(pin)
             plain = await self._values.load(value) if source_names else None
             selected = await self._select(plain, source_names or ())
@@ -119,4 +128,21 @@ class BlockRun:
             )
         if packed.ref is None:
             self._inline_bytes += packed.inline_bytes
+        self._count_stored(packed)
         return packed
+
+    def _count_stored(self, value: Value) -> None:
+        if value.ref is None or value.ref.key in self._stored_keys:
+            return
+        self._stored_keys.add(value.ref.key)
+        self.stored_bytes += value.ref.size
+        limit, left = self._values.node_storage_bytes, self._task.storage_left_bytes
+        if self.stored_bytes > limit:
+            raise ValueTooLargeError(
+                f"The large values of this node execution take more than {limit} bytes together. Split the work."
+            )
+        if left is not None and self.stored_bytes > left:
+            raise ValueTooLargeError(
+                f"The run has stored as much as it may: {left} bytes of {RUN_STORAGE_BYTES} were left for this node. "
+                "Pass on smaller values, or split the run into several."
+            )

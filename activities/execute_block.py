@@ -19,7 +19,14 @@ from models.execution import ExecutionStatus
 from models.json_values import normalise_json
 from models.ports import Clock, Credits, ExecutionRecorder
 from models.values import ValueStore
-from models.wire import BlockFailure, BlockFinished, ExecuteBlockInput, ExecuteBlockResult, NodeRecord
+from models.wire import (
+    BlockFailure,
+    BlockFinished,
+    BlockOutputItem,
+    ExecuteBlockInput,
+    ExecuteBlockResult,
+    NodeRecord,
+)
 
 ANNOUNCE_AFTER_SECONDS: Final = 0.25
 """A block still running then is recorded as RUNNING; shorter ones cost one write instead of two."""
@@ -40,6 +47,7 @@ MAX_MESSAGE_CHARACTERS: Final = 8_000
 _log = structlog.get_logger(__name__)
 
 ResultT = TypeVar("ResultT")
+EndT = TypeVar("EndT", BlockFinished, BlockFailure)
 
 
 class NodeExecutionFailedError(AppError):
@@ -226,9 +234,7 @@ class _Attempt:
         await self._settle(seconds)
         outputs = tuple(run.outputs)
         if earlier.status is ExecutionStatus.COMPLETED:
-            return ExecuteBlockResult(
-                outcome=BlockFinished(kind="finished", outputs=outputs, seconds=seconds, cost=self._cost)
-            )
+            return ExecuteBlockResult(outcome=self._with_stored(_finished(outputs, seconds, self._cost, None)))
         failure = BlockFailure(
             message=earlier.error or "",
             code=earlier.error_code or BlockError.code,
@@ -236,7 +242,7 @@ class _Attempt:
             seconds=seconds,
             cost=self._cost,
         )
-        raise NodeExecutionFailedError(failure, retry=False)
+        raise NodeExecutionFailedError(self._with_stored(failure), retry=False)
 
     # --- the three ends -----------------------------------------------------------------------------------------
 
@@ -252,7 +258,7 @@ class _Attempt:
         unrecorded = await self._record(ExecutionStatus.COMPLETED)
         await self._settle(seconds)
         outputs = tuple(self._block_run.outputs) if self._block_run else ()
-        return BlockFinished(kind="finished", outputs=outputs, seconds=seconds, cost=self._cost, unrecorded=unrecorded)
+        return self._with_stored(_finished(outputs, seconds, self._cost, unrecorded))
 
     async def _failed(self, error: Exception) -> NodeExecutionFailedError:
         failure = self._describe(error)
@@ -270,7 +276,12 @@ class _Attempt:
         unrecorded = await self._record(ExecutionStatus.FAILED, failure)
         await self._settle(failure.seconds)
         failure = failure.model_copy(update={"cost": self._cost, "unrecorded": unrecorded})
-        return NodeExecutionFailedError(failure, retry=False)
+        return NodeExecutionFailedError(self._with_stored(failure), retry=False)
+
+    def _with_stored(self, end: EndT) -> EndT:
+        """`end` with what was stored. Fields that say nothing are not set, so that they do not travel."""
+        stored_bytes = self._block_run.stored_bytes if self._block_run else 0
+        return end.model_copy(update={"stored_bytes": stored_bytes}) if stored_bytes else end
 
     async def _record_if_cancelled(self) -> None:
         """Only a cancellation somebody asked for ends the node; on shutdown or time-out another attempt follows."""
@@ -348,6 +359,12 @@ class _Attempt:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._timer_start, 6)
+
+
+def _finished(
+    outputs: tuple[BlockOutputItem, ...], seconds: float, cost: int, unrecorded: NodeRecord | None
+) -> BlockFinished:
+    return BlockFinished(kind="finished", outputs=outputs, seconds=seconds, cost=cost, unrecorded=unrecorded)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, ResultT]) -> ResultT:

@@ -1,19 +1,25 @@
 """Projections of whole executions: the closing activity, and node executions that only the workflow knows of."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 from temporalio import activity
 
 from activities.heartbeat import heartbeats
-from activities.outputs import assemble_outputs
+from activities.outputs import OutputCollector
 from activities.recording import Recording
 from models.errors import ServiceUnavailableError
 from models.events import EventKind, ExecutionEvent
+from models.execution_outputs import RecordedOutputs
+from models.execution_records import NodeCursor
 from models.ids import owner_key_id_of
 from models.ports import ExecutionRecorder, GraphRunner
 from models.values import ValueStore
 from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, RecordExecutionsInput, RunIdentity
+
+ROWS_AT_ONCE: Final = 100
+"""Node executions read together; each may hold close to 4 MB of inline values, most hold next to none."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,11 +56,11 @@ class RecordingActivities:
         async with heartbeats():
             if closing.unrecorded:
                 await self._record(closing.run, closing.unrecorded)
-            nodes = list(closing.output_nodes) or list(closing.terminal_nodes)
-            records = await self._recorder.list_output_values(closing.run, nodes)
-            outputs = assemble_outputs(
-                records, output_nodes=closing.output_nodes, terminal_nodes=closing.terminal_nodes
-            )
+            outputs = await self._collect_outputs(closing)
+            if outputs.omitted:
+                _log.warning("outputs left out", omitted=outputs.omitted)
+                stats = closing.stats.model_copy(update={"omitted_outputs": outputs.omitted})
+                closing = closing.model_copy(update={"stats": stats})
             await self._recorder.close_execution(closing, outputs)
             packed = await self._values.pack(
                 outputs.model_dump(mode="json", exclude_unset=True),
@@ -70,7 +76,20 @@ class RecordingActivities:
                 error=closing.error,
             )
         )
-        return CloseExecutionResult(outputs=packed)
+        return CloseExecutionResult(outputs=packed, omitted_outputs=outputs.omitted)
+
+    async def _collect_outputs(self, closing: CloseExecutionInput) -> RecordedOutputs:
+        """Reads page by page: the rows of a large run do not fit into memory together."""
+        collector = OutputCollector(output_nodes=closing.output_nodes, terminal_nodes=closing.terminal_nodes)
+        nodes = list(closing.output_nodes) or list(closing.terminal_nodes)
+        after: NodeCursor | None = None
+        while True:
+            page = await self._recorder.list_output_values(closing.run, nodes, after=after, limit=ROWS_AT_ONCE)
+            for record in page:
+                collector.add(record)
+            if len(page) < ROWS_AT_ONCE:
+                return collector.outputs()
+            after = NodeCursor(page[-1].route_seq, page[-1].node_exec_id)
 
     async def _record(self, run: RunIdentity, records: Sequence[NodeRecord]) -> None:
         """Writes the rows together; one that Postgres refuses for good must not keep the others, or the run, open."""

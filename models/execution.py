@@ -78,6 +78,8 @@ class ExecutionStats(BaseModel):
     node_error_count: int = 0
     leftover_count: int = 0
     """Incomplete firings left over at nodes that did fire."""
+    omitted_outputs: int = 0
+    """Values that are not among the outputs because these would be too large; the node executions have them."""
     failed_nodes: tuple[FailedNode, ...] = ()
     starved_nodes: tuple[StarvedNode, ...] = ()
     error: str | None = None

@@ -15,6 +15,7 @@ class RecordedOutputs(BaseModel):
         kind: `graph` if the graph declares outputs; else `terminal`: the outputs of nodes without successors.
         graph: name of the output -> its values, by `route_seq`.
         terminal: node -> pin -> values, by `route_seq`.
+        omitted: values left out after those that are there, because all of them would be too large.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -22,3 +23,4 @@ class RecordedOutputs(BaseModel):
     kind: Literal["graph", "terminal"] = "graph"
     graph: dict[str, list[Value]] = Field(default_factory=dict[str, list[Value]])
     terminal: dict[NodeId, dict[str, list[Value]]] = Field(default_factory=dict[NodeId, dict[str, list[Value]]])
+    omitted: int = 0

@@ -12,6 +12,7 @@ from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
 if TYPE_CHECKING:
     from models.events import ExecutionEvent
     from models.execution_outputs import RecordedOutputs
+    from models.execution_records import NodeCursor
     from models.wire import (
         CloseExecutionInput,
         ExecuteGraphInput,
@@ -59,8 +60,16 @@ class ExecutionRecorder(Protocol):
         self, run: "RunIdentity", records: Sequence["NodeRecord"], *, opening: "RunOpening | None" = None
     ) -> None: ...
 
-    async def list_output_values(self, run: "RunIdentity", node_ids: Sequence[str]) -> "Sequence[NodeRecord]":
-        """COMPLETED and FAILED executions of the given nodes, by route_seq."""
+    async def list_output_values(
+        self,
+        run: "RunIdentity",
+        node_ids: Sequence[str],
+        *,
+        after: "NodeCursor | None" = None,
+        limit: int | None = None,
+    ) -> "Sequence[NodeRecord]":
+        """COMPLETED and FAILED executions of the given nodes, by (`route_seq`, id): those after a cursor, at most
+        `limit`."""
         ...
 
     async def find_ended(self, node_exec_id: NodeExecId, generation: int) -> "NodeRecord | None":

@@ -22,6 +22,14 @@ HEAVY_ITEMS: Final = 100_000
 VALUE_LIMIT_BYTES: Final = 32 * 1024 * 1024
 """No single value may be larger."""
 
+NODE_STORAGE_BYTES: Final = 256 * 1024 * 1024
+"""Large values that one node execution may add to what its run stores: eight of the largest. A worker writes them while
+others wait for it, and one mistaken loop must not fill a disk."""
+
+RUN_STORAGE_BYTES: Final = 8 * 1024**3
+"""Large values that one run may store. A list that grows by an entry of 1 KB in each of 4 000 rounds, written anew each
+time, takes about that. Executions that run at the same time may exceed it together."""
+
 REF_BYTES: Final = 200
 """About what a reference adds to a Temporal command."""
 
@@ -73,9 +81,16 @@ class ValueStore:
     Keys are content hashes within a run, so that storing the same value again (a retry, several sinks) is idempotent.
     """
 
-    def __init__(self, blobs: BlobStore, *, inline_limit_bytes: int = INLINE_LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        *,
+        inline_limit_bytes: int = INLINE_LIMIT_BYTES,
+        node_storage_bytes: int = NODE_STORAGE_BYTES,
+    ) -> None:
         self._blobs = blobs
         self._inline_limit_bytes = inline_limit_bytes
+        self.node_storage_bytes = node_storage_bytes
 
     async def pack(
         self,

@@ -95,6 +95,7 @@ class ExecuteBlockInput(Wire):
         selectors: dynamic source names of outgoing links, by pin; the activity returns the selected parts.
         max_attempts: attempts that a retryable error may use.
         timeout_seconds: wall clock of one attempt inside the block.
+        storage_left_bytes: what the run may still store, if that is less than a node execution may store anyway.
         opening: set on the first dispatched node execution: the activity records the run as RUNNING with it.
         step_state, step_results: a STEPPED block dispatched again after its calls ended.
     """
@@ -115,6 +116,7 @@ class ExecuteBlockInput(Wire):
     max_attempts: int = 1
     timeout_seconds: float = 1800.0
     user_timezone: str = "UTC"
+    storage_left_bytes: int | None = None
     opening: RunOpening | None = None
     step_state: Value | None = None
     step_results: "tuple[NodeCallResult, ...]" = ()
@@ -144,13 +146,19 @@ class NodeCallResult(Wire):
 
 
 class BlockFinished(Wire):
-    """The block ran to its end. `unrecorded`: the projection could not be written; the closing activity does it."""
+    """The block ran to its end.
+
+    Attributes:
+        unrecorded: the projection could not be written; the closing activity does it.
+        stored_bytes: what this node execution has added to what its run stores.
+    """
 
     kind: Literal["finished"] = "finished"
     outputs: tuple[BlockOutputItem, ...] = ()
     seconds: float = 0.0
     cost: int = 0
     unrecorded: "NodeRecord | None" = None
+    stored_bytes: int = 0
 
 
 class Continue(Wire):
@@ -174,6 +182,7 @@ class BlockFailure(Wire):
     seconds: float = 0.0
     cost: int = 0
     unrecorded: "NodeRecord | None" = None
+    stored_bytes: int = 0
 
 
 class NodeRecord(Wire):
@@ -228,9 +237,10 @@ class CloseExecutionInput(Wire):
 
 
 class CloseExecutionResult(Wire):
-    """`outputs` as recorded: a JSON object inline if small, else by reference."""
+    """`outputs` as recorded: a JSON object inline if small, else by reference; without `omitted_outputs` values."""
 
     outputs: Value = Value()
+    omitted_outputs: int = 0
 
 
 for _model in (ExecuteGraphInput, ExecuteBlockInput, BlockFinished, BlockFailure):

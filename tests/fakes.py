@@ -8,6 +8,7 @@ from models.errors import NotFoundError
 from models.events import ExecutionEvent
 from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
+from models.execution_records import NodeCursor
 from models.ids import GraphExecId, NodeExecId
 from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
 
@@ -83,8 +84,13 @@ class MemoryRecorder:
         await self.may_write.wait()
         self.records += records
 
-    async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
-        return [record for record in self.records if record.node_id in node_ids]
+    async def list_output_values(
+        self, run: RunIdentity, node_ids: Sequence[str], *, after: NodeCursor | None = None, limit: int | None = None
+    ) -> Sequence[NodeRecord]:
+        wanted = [record for record in self.records if record.node_id in node_ids]
+        wanted.sort(key=lambda record: (record.route_seq, record.node_exec_id))
+        rest = [r for r in wanted if after is None or (r.route_seq, r.node_exec_id) > after]
+        return rest[:limit]
 
     async def find_ended(self, node_exec_id: NodeExecId, generation: int) -> NodeRecord | None:
         self._check()

@@ -180,7 +180,8 @@ class ExecuteGraphWorkflow:
             await self._end_as_cancelled()
         if status is ExecutionStatus.FAILED:
             raise ApplicationError(reason or "", type=code)
-        return ExecuteGraphResult(status=status, outputs=closed.outputs, stats=closing.stats, error=reason)
+        stats = closing.stats.model_copy(update={"omitted_outputs": closed.omitted_outputs})
+        return ExecuteGraphResult(status=status, outputs=closed.outputs, stats=stats, error=reason)
 
     def _verdict(self) -> tuple[ExecutionStatus, str | None, str | None]:
         if self._cancel is not None:

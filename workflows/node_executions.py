@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from models.ids import NodeExecId, node_exec_id
     from models.pins import dynamic_sources
     from models.plan import PlanNode
-    from models.values import total_inline_bytes
+    from models.values import NODE_STORAGE_BYTES, RUN_STORAGE_BYTES, total_inline_bytes
     from models.wire import (
         BlockFailure,
         BlockFinished,
@@ -132,6 +132,7 @@ class NodeExecutions:
 
     def _block_input(self, firing: Firing, node: PlanNode, exec_id: NodeExecId, now: datetime) -> ExecuteBlockInput:
         opening, self._opening = self._opening, None
+        left = max(0, RUN_STORAGE_BYTES - self._report.stored_bytes)
         return ExecuteBlockInput(
             run=self._run,
             node_id=firing.node_id,
@@ -149,6 +150,7 @@ class NodeExecutions:
             max_attempts=node.retry.max_attempts,
             timeout_seconds=node.timeout_seconds,
             user_timezone=self._user_timezone,
+            storage_left_bytes=left if left < NODE_STORAGE_BYTES else None,
             opening=opening,
         )
 
@@ -167,7 +169,12 @@ class NodeExecutions:
         firing = running.firing
         outcome = result.outcome
         if isinstance(outcome, BlockFinished):
-            self._report.add_ended(seconds=outcome.seconds, cost=outcome.cost, unrecorded=outcome.unrecorded)
+            self._report.add_ended(
+                seconds=outcome.seconds,
+                cost=outcome.cost,
+                unrecorded=outcome.unrecorded,
+                stored_bytes=outcome.stored_bytes,
+            )
             self._flow.complete(firing.node_id, firing.number, outcome.outputs)
             return
         message = "The block asked to be continued, which only stepped executors support."
@@ -181,7 +188,9 @@ class NodeExecutions:
 
     def _end_failed(self, firing: Firing, failure: BlockFailure, unrecorded: NodeRecord | None) -> None:
         node = self._flow.plan_of(firing.node_id)
-        self._report.add_ended(seconds=failure.seconds, cost=failure.cost, unrecorded=unrecorded)
+        self._report.add_ended(
+            seconds=failure.seconds, cost=failure.cost, unrecorded=unrecorded, stored_bytes=failure.stored_bytes
+        )
         self._report.add_error(node, code=failure.code, message=failure.message)
         self._flow.fail(firing.node_id, firing.number, failure.outputs, failure.message)
         if failure.code in RUN_FATAL_CODES and self.fatal is None:

@@ -20,19 +20,24 @@ RECORD_BYTES = 700
 
 @dataclass(slots=True)
 class RunReport:
-    """Counters of one graph execution, kept across continue-as-new."""
+    """Counters of one graph execution, kept across continue-as-new.
+
+    `stored_bytes`: large values that its node executions have written to the blob store.
+    """
 
     node_exec_count: int = 0
     node_error_count: int = 0
     terminated_count: int = 0
     node_exec_seconds: float = 0.0
     cost: int = 0
+    stored_bytes: int = 0
     failed: dict[NodeId, FailedNode] = field(default_factory=dict[NodeId, FailedNode])
     unrecorded: deque[NodeRecord] = field(default_factory=deque[NodeRecord])
     unrecorded_bytes: int = 0
 
-    def add_ended(self, *, seconds: float, cost: int, unrecorded: NodeRecord | None) -> None:
+    def add_ended(self, *, seconds: float, cost: int, unrecorded: NodeRecord | None, stored_bytes: int = 0) -> None:
         self.node_exec_count += 1
+        self.stored_bytes += stored_bytes
         self.node_exec_seconds += seconds
         self.cost += cost
         if unrecorded is not None:
@@ -90,6 +95,7 @@ class RunReport:
             "terminated_count": self.terminated_count,
             "node_exec_seconds": self.node_exec_seconds,
             "cost": self.cost,
+            "stored_bytes": self.stored_bytes,
             "failed": [node.model_dump(mode="json") for node in self.failed.values()],
             "unrecorded": [record.model_dump(mode="json", exclude_unset=True) for record in self.unrecorded],
         }
@@ -103,6 +109,7 @@ class RunReport:
             terminated_count=dumped["terminated_count"],
             node_exec_seconds=dumped["node_exec_seconds"],
             cost=dumped["cost"],
+            stored_bytes=dumped.get("stored_bytes", 0),
             failed={node.node_id: node for node in failed},
         )
         for record in dumped["unrecorded"]:

@@ -285,6 +285,7 @@ class Stats(Answer):
     activity_status: str | None = None
     correctness_score: float | None = None
     leftover_count: int
+    omitted_outputs: int
     failed_nodes: list[FailedNode]
     starved_nodes: list[StarvedNode]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from infra.postgres import Database
 from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
+from models.execution_records import NodeCursor
 from models.ids import NodeExecId
 from models.tables.execution import ExecutionClaimRow, GraphExecutionRow, NodeExecutionRow
 from models.values import Value, Values
@@ -45,7 +46,9 @@ class PostgresExecutionRecorder:
             async with self._database.single_statement() as connection:
                 await connection.execute(_UPSERT_NODE, [_row(run, record) for record in records])
 
-    async def list_output_values(self, run: RunIdentity, node_ids: Sequence[str]) -> Sequence[NodeRecord]:
+    async def list_output_values(
+        self, run: RunIdentity, node_ids: Sequence[str], *, after: NodeCursor | None = None, limit: int | None = None
+    ) -> Sequence[NodeRecord]:
         query = (
             select(NodeExecutionRow)
             .where(
@@ -53,8 +56,12 @@ class PostgresExecutionRecorder:
                 _nodes.c.node_id.in_(node_ids),
                 _nodes.c.status.in_(_ENDED_BY_ITSELF),
             )
-            .order_by(_nodes.c.route_seq, _nodes.c.firing)
+            .order_by(_nodes.c.route_seq, _nodes.c.id)
+            .limit(limit)
         )
+        if after is not None:
+            place = tuple_(_nodes.c.route_seq, _nodes.c.id)
+            query = query.where(place > tuple_(after.route_seq, after.node_exec_id))
         async with self._database.transaction() as session:
             rows = (await session.scalars(query)).all()
         return [_record(row) for row in rows]

@@ -15,7 +15,7 @@ from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.unit_of_work import UnitsOfWork
 from models.execution import ExecutionStats, ExecutionStatus
 from models.execution_outputs import RecordedOutputs
-from models.execution_records import GraphExecutionRecord
+from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId, new_id
 from models.json_values import normalise_json
 from models.values import Value
@@ -208,6 +208,12 @@ async def test_two_thousand_records_in_one_call(recorder: PostgresExecutionRecor
     for _ in range(2):
         await recorder.record_nodes(run, records)
     assert await recorder.list_output_values(run, ["n", "other"]) == records
+    pages, after = [], None
+    while page := await recorder.list_output_values(run, ["n", "other"], after=after, limit=300):
+        after = NodeCursor(page[-1].route_seq, page[-1].node_exec_id)
+        pages.append(page)
+    assert [len(page) for page in pages] == [300] * 6 + [200]
+    assert [row for page in pages for row in page] == records
 
 
 async def test_no_records_are_no_trouble(recorder: PostgresExecutionRecorder, run: RunIdentity) -> None:

@@ -1,6 +1,8 @@
 """Outputs of a run, assembled from its node executions."""
 
-from activities.outputs import assemble_outputs
+import pytest
+
+from activities.outputs import OutputCollector, assemble_outputs
 from models.execution import ExecutionStatus
 from models.ids import BlockId, NodeExecId, NodeId
 from models.values import Value
@@ -68,3 +70,24 @@ def test_unfinished_executions_give_nothing_yet() -> None:
         for number, status in enumerate((ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.TERMINATED))
     ]
     assert assemble_outputs(unfinished, output_nodes={A: "out"}, terminal_nodes=[]).graph == {}
+
+
+@pytest.mark.parametrize("limits", [{"max_values": 2}, {"max_bytes": 2 * Value(inline=0).inline_bytes}], ids=str)
+@pytest.mark.parametrize("declared", [True, False], ids=["graph", "terminal"])
+def test_what_does_not_fit_is_left_out_and_counted(limits: dict[str, int], declared: bool) -> None:
+    collector = OutputCollector(output_nodes={A: "out"} if declared else {}, terminal_nodes=[A], **limits)
+    for number in range(5):
+        collector.add(make_record(A, route_seq=number, value=number, outputs=(("x", number),)))
+    outputs = collector.outputs()
+    values = outputs.graph["out"] if declared else outputs.terminal[A]["x"]
+    assert [value.inline for value in values] == [0, 1]
+    assert outputs.omitted == 3
+
+
+def test_a_small_value_does_not_jump_over_one_that_was_left_out() -> None:
+    collector = OutputCollector(output_nodes={A: "out"}, terminal_nodes=[], max_bytes=100)
+    for number, value in enumerate(["first", "x" * 200, "third"]):
+        collector.add(make_record(A, route_seq=number, value=value))
+    outputs = collector.outputs()
+    assert [value.inline for value in outputs.graph["out"]] == ["first"]
+    assert outputs.omitted == 2

@@ -329,3 +329,46 @@ async def test_more_than_that_fails_the_node_with_a_clear_error(count: int, size
 
     error = await Bench(body).failed()
     assert (error.failure.code, error.retry) == ("value_too_large", False)
+
+
+# --- what a node execution and a run may store -------------------------------------------------------------------
+
+
+def large(number: int) -> str:
+    return str(number).ljust(40_000, "x")
+
+
+async def three_large_values(input: Any, context: BlockContext) -> AsyncIterator[Emission]:
+    for number in range(3):
+        yield "out", large(number)
+
+
+async def test_what_is_stored_is_told_and_repeated_for_a_lost_answer() -> None:
+    bench = Bench(three_large_values)
+    first, again = await bench.finished(), await bench.finished(2)
+    assert first.stored_bytes == again.stored_bytes == 3 * (40_000 + 2)
+
+
+async def test_large_values_that_are_only_passed_on_are_not_stored_again() -> None:
+    bench = Bench(echo)
+    value = await ValueStore(bench.blobs).pack(large(1), graph_exec_id=bench.task.run.graph_exec_id)
+    bench.task = bench.task.model_copy(update={"received": {"value": value}})
+    finished = await bench.finished()
+    assert finished.outputs[0].value == value
+    assert finished.stored_bytes == 0
+
+
+async def test_a_node_execution_that_stores_too_much_fails_and_keeps_what_fitted() -> None:
+    bench = Bench(three_large_values)
+    bench.activities.values = ValueStore(bench.blobs, node_storage_bytes=100_000)
+    error = await bench.failed()
+    assert (error.failure.code, error.retry, len(error.failure.outputs)) == ("value_too_large", False, 2)
+    assert "more than 100000 bytes together" in error.failure.message
+
+
+async def test_a_run_that_has_stored_too_much_fails_the_nodes_that_would_store_more() -> None:
+    bench = Bench(three_large_values)
+    bench.task = bench.task.model_copy(update={"storage_left_bytes": 50_000})
+    error = await bench.failed()
+    assert (error.failure.code, error.retry, len(error.failure.outputs)) == ("value_too_large", False, 1)
+    assert "stored as much as it may" in error.failure.message

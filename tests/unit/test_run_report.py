@@ -55,7 +55,13 @@ def test_errors_are_counted_by_node_and_the_first_one_kept() -> None:
 
 def test_survives_serialisation() -> None:
     report = RunReport()
-    report.add_ended(seconds=1.5, cost=2, unrecorded=record("a", size=10))
+    report.add_ended(seconds=1.5, cost=2, unrecorded=record("a", size=10), stored_bytes=7)
     report.add_error(PlanNode(id=NodeId("n"), block_id=BlockId("b"), title="t"), code="c", message="m")
     copy = RunReport.load(json.loads(json.dumps(report.dump())))
     assert copy == report
+
+
+def test_reports_from_before_stored_bytes_were_counted_can_be_read() -> None:
+    dumped = RunReport(cost=3).dump()
+    del dumped["stored_bytes"]
+    assert RunReport.load(dumped) == RunReport(cost=3)

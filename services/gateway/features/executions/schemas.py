@@ -47,6 +47,7 @@ class StatsOut(BaseModel):
     activity_status: str | None = None
     correctness_score: float | None = None
     leftover_count: int
+    omitted_outputs: int
     failed_nodes: list[FailedNode]
     starved_nodes: list[StarvedNode]
 
