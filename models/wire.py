@@ -49,10 +49,15 @@ class ExecuteGraphInput(Wire):
 
 
 class CarriedState(Wire):
-    """What continue-as-new hands on: the dataflow state and the counters of the run so far."""
+    """What continue-as-new hands on: the dataflow state and the counters of the run so far.
 
-    dataflow: dict[str, Any]
-    progress: dict[str, Any]
+    A state that is too large lies in the blob store instead: `parts` refer to pieces of text, which put together are
+    the base64 of the compressed JSON of a CarriedState.
+    """
+
+    dataflow: dict[str, Any] = Field(default_factory=dict[str, Any])
+    progress: dict[str, Any] = Field(default_factory=dict[str, Any])
+    parts: tuple[Value, ...] = ()
 
 
 class ExecuteGraphResult(Wire):
@@ -241,6 +246,24 @@ class CloseExecutionResult(Wire):
 
     outputs: Value = Value()
     omitted_outputs: int = 0
+
+
+# --- large states ---------------------------------------------------------------------------------------------------
+
+
+class StoreValuesInput(Wire):
+    run: RunIdentity
+    values: tuple[Any, ...]
+
+
+class StoredValues(Wire):
+    """One reference for each value, in their order."""
+
+    values: tuple[Value, ...] = ()
+
+
+class CarriedPart(Wire):
+    text: str
 
 
 for _model in (ExecuteGraphInput, ExecuteBlockInput, BlockFinished, BlockFailure):

@@ -255,6 +255,15 @@ class Dataflow:
         self._seq += 1
         self.ready.append(Firing(node.plan.id, number, inputs, self._seq))
 
+    def iter_waiting_inputs(self) -> Iterator[Values]:
+        """What waits to be used, by pin: of incomplete and of ready executions, and the latest static values. A value
+        in it may be replaced by a reference to it."""
+        for node in self._nodes.values():
+            yield from node.state.waiting.values()
+            yield node.state.latest_static
+        for firing in self.ready:
+            yield firing.received
+
     # --- serialisation ------------------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:

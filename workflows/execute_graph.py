@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -21,11 +20,14 @@ with workflow.unsafe.imports_passed_through():
         StopRequest,
     )
     from workflows import options, search_attributes
+    from workflows.carried_state import StateCarrier, load_parts
     from workflows.dataflow import Dataflow
     from workflows.node_executions import NodeExecutions
     from workflows.run_report import RunReport
+    from workflows.uncancelled import uncancelled
 
-ResultT = TypeVar("ResultT")
+CARRY_LARGE_STATES = "carry-large-states"
+"""Patch: a large state goes to the blob store, and a large history makes the run wait for a quiet moment."""
 
 
 @workflow.defn(name="ExecuteGraph")
@@ -41,24 +43,19 @@ class ExecuteGraphWorkflow:
         self._plan = input.plan
         self._started_at = input.opening.started_at or workflow.now()
         self._opening = input.opening.model_copy(update={"started_at": self._started_at})
-        carried = input.carried
-        self._flow = Dataflow(input.plan) if carried is None else Dataflow.load(input.plan, carried.dataflow)
-        self._report = RunReport() if carried is None else RunReport.load(carried.progress)
-        self._nodes = NodeExecutions(
-            input.run,
-            self._flow,
-            self._report,
-            opening=self._opening if carried is None else None,
-            user_timezone=input.user_timezone,
-        )
+        self._user_timezone = input.user_timezone
+        self._take_up(input.carried)
         self._stop: StopRequest | None = None
         self._cancel: StopRequest | None = None
         self._carry_from_length = 0
+        self._loaded_bytes = 0
 
     @workflow.run
     async def run(self, input: ExecuteGraphInput) -> ExecuteGraphResult:
         if input.carried is None:
             self._flow.start(input.opening.inputs)
+        elif input.carried.parts:
+            await self._load_carried(input.carried)
         try:
             await self._pump(input)
             if self._is_ending and self._cancel is None:
@@ -94,6 +91,11 @@ class ExecuteGraphWorkflow:
     def _is_ending(self) -> bool:
         return self._stop is not None or self._cancel is not None or self._nodes.fatal is not None
 
+    def _notice_cancellation(self) -> None:
+        """After an activity that a cancellation must not interrupt."""
+        if workflow.cancellation_reason() is not None:
+            self._take_cancellation()
+
     def _take_cancellation(self) -> None:
         self._cancel = self._cancel or StopRequest(reason="Cancelled")
 
@@ -107,7 +109,9 @@ class ExecuteGraphWorkflow:
             if self._report.unrecorded_bytes >= options.RECORD_FROM_BYTES:
                 await self._record_batch()
                 continue
-            self._continue_as_new_if_due(input)
+            if self._may_continue_as_new():
+                await self._continue_as_new(input)
+                continue
             if not self._is_waiting_for_quiet():
                 self._nodes.dispatch()
             self._show(ExecutionStatus.RUNNING)
@@ -128,15 +132,14 @@ class ExecuteGraphWorkflow:
     async def _record_batch(self) -> None:
         """Hands over what no activity has recorded, so that the state does not grow with it."""
         records = self._report.take_unrecorded(max_bytes=options.MAX_RECORDING_BYTES)
-        await _uncancelled(
+        await uncancelled(
             workflow.start_activity_method(
                 RecordingActivities.record_executions,
                 RecordExecutionsInput(run=self._run, records=records),
                 **options.RECORD_EXECUTIONS,
             )
         )
-        if workflow.cancellation_reason() is not None:
-            self._take_cancellation()
+        self._notice_cancellation()
 
     # --- the end ------------------------------------------------------------------------------------------------
 
@@ -172,7 +175,7 @@ class ExecuteGraphWorkflow:
         closing = self._closing_input(status, code, reason)
         workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
         self._show(status)
-        closed = await _uncancelled(
+        closed = await uncancelled(
             workflow.start_activity_method(RecordingActivities.close_execution, closing, **options.CLOSE_EXECUTION)
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -216,7 +219,7 @@ class ExecuteGraphWorkflow:
         """Raises CancelledError. The server only lets a workflow end Canceled if its cancellation was requested, which
         the signal `cancel` alone does not do."""
         if workflow.cancellation_reason() is None:
-            await _uncancelled(
+            await uncancelled(
                 workflow.start_activity_method(
                     RecordingActivities.request_cancellation, self._run, **options.REQUEST_CANCELLATION
                 )
@@ -226,34 +229,61 @@ class ExecuteGraphWorkflow:
 
     # --- continue-as-new ----------------------------------------------------------------------------------------
 
-    def _continue_as_new_if_due(self, input: ExecuteGraphInput) -> None:
-        """At a quiet moment, once the history has grown long: goes on in a new run with the state so far."""
-        if self._nodes or not self._flow.ready or not self._history_is_long():
-            return
-        carried = CarriedState(dataflow=self._flow.dump(), progress=self._report.dump())
-        if len(carried.model_dump_json()) > options.MAX_CARRIED_BYTES:
-            self._carry_from_length = workflow.info().get_current_history_length() + 1000
-            return
-        workflow.continue_as_new(input.model_copy(update={"opening": self._opening, "carried": carried}))
+    def _take_up(self, carried: CarriedState | None) -> None:
+        """Begins anew, or where the run before this one ended; a state in parts is empty until it is loaded."""
+        has_state = carried is not None and not carried.parts
+        self._flow = Dataflow.load(self._plan, carried.dataflow) if carried and has_state else Dataflow(self._plan)
+        self._report = RunReport.load(carried.progress) if carried and has_state else RunReport()
+        self._nodes = NodeExecutions(
+            self._run,
+            self._flow,
+            self._report,
+            opening=self._opening if carried is None else None,
+            user_timezone=self._user_timezone,
+        )
+
+    async def _load_carried(self, carried: CarriedState) -> None:
+        self._take_up(await load_parts(carried.parts))
+        self._notice_cancellation()
+        info = workflow.info()
+        self._carry_from_length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
+        self._loaded_bytes = info.get_current_history_size()
+
+    def _may_continue_as_new(self) -> bool:
+        """At a quiet moment, once the history has grown long."""
+        return not self._nodes and bool(self._flow.ready) and self._history_is_long()
+
+    async def _continue_as_new(self, input: ExecuteGraphInput) -> None:
+        """Goes on in a new run with the state so far, unless the execution was asked to end meanwhile."""
+        fresh = input.model_copy(update={"opening": self._opening, "carried": None})
+        room = options.MAX_START_BYTES - len(fresh.model_dump_json(exclude_unset=True))
+        max_bytes = min(options.MAX_CARRIED_BYTES, room)
+        carrier = StateCarrier(self._run, self._flow, self._report)
+        carried = carrier.dump()
+        if len(carried.model_dump_json(exclude_unset=True)) > max_bytes:
+            if not workflow.patched(CARRY_LARGE_STATES):
+                self._carry_from_length = workflow.info().get_current_history_length() + 1000
+                return
+            carried = await carrier.store(max_bytes=max_bytes)
+            self._notice_cancellation()
+            if self._is_ending:
+                return
+        workflow.continue_as_new(fresh.model_copy(update={"carried": carried}))
 
     def _history_is_long(self) -> bool:
         info = workflow.info()
         length = info.get_current_history_length()
         is_long = info.is_continue_as_new_suggested() or length >= options.FORCE_CONTINUE_AS_NEW_EVENTS
-        return is_long and length >= self._carry_from_length
+        return (is_long or self._history_is_large()) and length >= self._carry_from_length
+
+    def _history_is_large(self) -> bool:
+        grown = workflow.info().get_current_history_size() - self._loaded_bytes
+        return grown >= options.FORCE_CONTINUE_AS_NEW_BYTES and workflow.patched(CARRY_LARGE_STATES)
 
     def _is_waiting_for_quiet(self) -> bool:
         if not self._nodes:
             return False
         length = workflow.info().get_current_history_length()
-        return length >= max(options.FORCE_CONTINUE_AS_NEW_EVENTS, self._carry_from_length)
-
-
-async def _uncancelled(handle: "workflow.ActivityHandle[ResultT]") -> ResultT:
-    """The result of an activity that a cancellation of the workflow must not interrupt."""
-    while True:
-        try:
-            return await asyncio.shield(handle)
-        except asyncio.CancelledError:
-            if handle.done():
-                return handle.result()
+        if length < self._carry_from_length:
+            return False
+        return length >= options.FORCE_CONTINUE_AS_NEW_EVENTS or self._history_is_large()

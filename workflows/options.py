@@ -40,8 +40,24 @@ FORCE_CONTINUE_AS_NEW_EVENTS: Final = 20_000
 """From this history length on nothing is dispatched until the execution is quiet and can continue as new; the server
 ends a workflow at 51 200 events."""
 
+FORCE_CONTINUE_AS_NEW_BYTES: Final = 8 * 1024 * 1024
+"""The same for the size of the history. The server ends a workflow at 50 MiB; what is in flight comes on top, and the
+values that wait are written into the history once more when they are moved to the blob store."""
+
 MAX_CARRIED_BYTES: Final = 1024 * 1024
-"""State larger than this is not carried through continue-as-new; the execution goes on in the same run."""
+"""State larger than this goes to the blob store before continue-as-new."""
+
+MAX_START_BYTES: Final = 1900 * 1024
+"""The plan, the inputs and the carried state of a new run together: a Temporal payload may have 2 MiB."""
+
+WORTH_STORING_BYTES: Final = 512
+"""Waiting values from this size on become references when the state is too large; a reference takes some 250 bytes."""
+
+EVENTS_BETWEEN_LOADS: Final = 500
+"""A run that began by loading a large state makes at least this many events before it continues as new."""
+
+CARRIED_PART_BYTES: Final = 1024 * 1024
+"""Piece of a large state in one activity."""
 
 RECORD_RETRY: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 """Unlimited: an execution is not over before it is recorded, however long Postgres is away."""
@@ -61,6 +77,15 @@ RECORD_EXECUTIONS: Final = ActivityConfig(
     retry_policy=RECORD_RETRY,
     cancellation_type=ActivityCancellationType.ABANDON,
     summary="Record node executions",
+)
+
+
+CARRY_STATE: Final = ActivityConfig(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=RECORD_RETRY,
+    cancellation_type=ActivityCancellationType.ABANDON,
+    summary="Carry a large state",
 )
 
 

@@ -10,6 +10,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.blocks.registry import BlockRegistry
+from activities.carry_state import CarryingActivities
 from activities.execute_block import BlockActivities
 from activities.record_execution import RecordingActivities
 from activities.recording import RETRY_FOR, Recording
@@ -39,6 +40,7 @@ class ActivitySet:
 
     blocks: BlockActivities
     recording: RecordingActivities
+    carrying: CarryingActivities
 
 
 @asynccontextmanager
@@ -76,6 +78,7 @@ async def activity_set(
                 services=block_services.services,
             ),
             recording=RecordingActivities(recorder=recorder, recording=recording, values=values, runner=runner),
+            carrying=CarryingActivities(values=values),
         )
     finally:
         await block_services.aclose()
@@ -105,6 +108,8 @@ def build_worker(
             activities.recording.close_execution,
             activities.recording.record_executions,
             activities.recording.request_cancellation,
+            activities.carrying.store_values,
+            activities.carrying.load_carried_part,
         ],
         interceptors=[WorkerInterceptor()],
         workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),

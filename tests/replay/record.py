@@ -76,7 +76,7 @@ async def record(folder: Path) -> None:
         )
         await stack.enter_async_context(running(eager, log_path=folder / "eager.log"))
         settings = dataclasses.replace(settings, temporal=TemporalSettings(temporal_address=eager.address))
-        await record_scenarios(settings, {"continue_as_new": scenarios.continue_as_new}, set_name)
+        await record_scenarios(settings, dict(scenarios.RESTLESS_SCENARIOS), set_name)
     SOURCES.write_text(json.dumps(workflow_digests(), indent=2) + "\n")
 
 

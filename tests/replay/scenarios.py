@@ -111,6 +111,26 @@ async def continue_as_new(engine: Engine) -> Handle:
     return await _run(engine, nodes, [make_link(f"n{i}.out", f"n{i + 1}.value") for i in range(11)])
 
 
+async def large_values_stored(engine: Engine) -> Handle:
+    """On such a server: the first run of the chain, which moves values that wait to the blob store."""
+    large = [make_node(f"large{i}", "spread", count=25, size=15_000) for i in range(4)]
+    handle = await _run(engine, *_waiting_beside_a_loop(large, rounds=6))
+    first_run_id = (await handle.describe()).raw_info.first_run_id
+    return engine.client.get_workflow_handle(handle.id, run_id=first_run_id)
+
+
+async def state_in_parts_stored(engine: Engine) -> Handle:
+    handle = await state_in_parts_loaded(engine)
+    first_run_id = (await handle.describe()).raw_info.first_run_id
+    return engine.client.get_workflow_handle(handle.id, run_id=first_run_id)
+
+
+async def state_in_parts_loaded(engine: Engine) -> Handle:
+    """On such a server: the last run of the chain, which began by loading a state of many small values."""
+    many = [make_node(f"many{i}", "spread", count=10_000, size=50) for i in range(2)]
+    return await _run(engine, *_waiting_beside_a_loop(many, rounds=6))
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -129,6 +149,25 @@ SCENARIOS: dict[str, Scenario] = {
         failure,
     )
 }
+
+
+RESTLESS_SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (continue_as_new, large_values_stored, state_in_parts_stored, state_in_parts_loaded)
+}
+"""Those for a server that suggests continuing as new early."""
+
+
+def _waiting_beside_a_loop(sources: list[Any], *, rounds: int) -> tuple[list[Any], list[Any]]:
+    nodes = [
+        *sources,
+        make_node("seed", "echo", value=0),
+        make_node("count", "counter", limit=rounds),
+        make_node("pair", "create_dictionary_block"),
+    ]
+    links = [make_link(f"{source.id}.out", "pair.values_#_x") for source in sources]
+    links += [make_link("seed.out", "count.value"), make_link("count.again", "count.value")]
+    return nodes, [*links, make_link("count.again", "pair.values_#_y")]
 
 
 async def _run(engine: Engine, nodes: list[Any], links: list[Any], inputs: dict[str, Any] | None = None) -> Handle:

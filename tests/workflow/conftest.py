@@ -1,13 +1,17 @@
 """Fixtures of engine tests: migrated Postgres, Valkey, Temporal, and a worker with the sample blocks."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
 from infra.crypto import new_key
+from infra.embedded.ports import free_port
+from infra.embedded.server import running
 from infra.migrate import upgrade_database
 from infra.settings import (
     BlobSettings,
@@ -56,3 +60,21 @@ async def engine(idle_engine: Engine) -> AsyncIterator[Engine]:
     busy = idle_engine.on_task_queue(f"tests-{new_id()}")
     async with busy.worker():
         yield busy
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def restless_engine(engine_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    """With one worker, on a server that suggests continuing as new after 50 events."""
+    folder = tmp_path_factory.mktemp("restless")
+    server = TemporalServer(
+        folder / "temporal",
+        port=free_port(),
+        ui_port=free_port(),
+        extra_config=("limit.historyCount.suggestContinueAsNew=50",),
+    )
+    async with running(server, log_path=folder / "temporal.log"):
+        temporal = TemporalSettings(temporal_address=server.address, temporal_namespace=server.namespace)
+        settings = dataclasses.replace(engine_settings, temporal=temporal)
+        client = await connect(settings)
+        async with open_engine(client, settings, task_queue=f"restless-{new_id()}") as engine, engine.worker():
+            yield engine

@@ -1,0 +1,87 @@
+"""State from one run of a workflow to the next: inside continue-as-new if it is small, else through the blob store."""
+
+import base64
+import json
+import zlib
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.carry_state import CarryingActivities
+    from models.values import Value, Values
+    from models.wire import CarriedState, RunIdentity, StoreValuesInput
+    from workflows import options
+    from workflows.dataflow import Dataflow
+    from workflows.run_report import RunReport
+    from workflows.uncancelled import uncancelled
+
+
+class StateCarrier:
+    """Packs the state of a run that is about to continue as new, and unpacks it in the next one."""
+
+    def __init__(self, run: RunIdentity, flow: Dataflow, report: RunReport) -> None:
+        self._run = run
+        self._flow = flow
+        self._report = report
+
+    def dump(self) -> CarriedState:
+        return CarriedState(dataflow=self._flow.dump(), progress=self._report.dump())
+
+    async def store(self, *, max_bytes: int) -> CarriedState:
+        """The state with its large parts in the blob store, so that it has at most about `max_bytes`."""
+        await self._store_waiting_values()
+        state = self.dump()
+        text = state.model_dump_json(exclude_unset=True)
+        if len(text) <= max_bytes:
+            return state
+        packed = base64.b64encode(zlib.compress(text.encode(), 1)).decode()
+        step = options.CARRIED_PART_BYTES
+        parts = [await self._store_all([packed[at : at + step]]) for at in range(0, len(packed), step)]
+        return CarriedState(parts=tuple(part for [part] in parts))
+
+    async def _store_waiting_values(self) -> None:
+        """Replaces larger values by references, which are used like any other and need not be stored again."""
+        found: dict[int, tuple[Value, list[tuple[Values, str]]]] = {}
+        for inputs in self._flow.iter_waiting_inputs():
+            for pin, value in inputs.items():
+                if value.ref is None and value.inline_bytes >= options.WORTH_STORING_BYTES:
+                    found.setdefault(id(value), (value, []))[1].append((inputs, pin))
+        batch: list[tuple[Value, list[tuple[Values, str]]]] = []
+        size = 0
+        for value, places in found.values():
+            if batch and size + value.inline_bytes > options.CARRIED_PART_BYTES:
+                await self._replace(batch)
+                batch, size = [], 0
+            batch.append((value, places))
+            size += value.inline_bytes
+        if batch:
+            await self._replace(batch)
+
+    async def _replace(self, batch: list[tuple[Value, list[tuple[Values, str]]]]) -> None:
+        stored = await self._store_all([value.inline for value, _ in batch])
+        for (_, places), reference in zip(batch, stored, strict=True):
+            for inputs, pin in places:
+                inputs[pin] = reference
+            if reference.ref is not None:
+                self._report.stored_bytes += reference.ref.size
+
+    async def _store_all(self, values: list[object]) -> tuple[Value, ...]:
+        stored = await uncancelled(
+            workflow.start_activity_method(
+                CarryingActivities.store_values,
+                StoreValuesInput(run=self._run, values=tuple(values)),
+                **options.CARRY_STATE,
+            )
+        )
+        return stored.values
+
+
+async def load_parts(parts: tuple[Value, ...]) -> CarriedState:
+    """The state that `StateCarrier.store` has put into these parts."""
+    texts: list[str] = []
+    for part in parts:
+        loaded = await uncancelled(
+            workflow.start_activity_method(CarryingActivities.load_carried_part, part, **options.CARRY_STATE)
+        )
+        texts.append(loaded.text)
+    return CarriedState.model_validate(json.loads(zlib.decompress(base64.b64decode("".join(texts)))))
