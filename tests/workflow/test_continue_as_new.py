@@ -161,10 +161,10 @@ async def test_large_values_that_wait_go_to_the_blob_store(restless_engine: Engi
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("server", ["restless_engine", "engine"])
-async def test_thousands_of_large_values_wait(request: pytest.FixtureRequest, server: str) -> None:
+@pytest.mark.parametrize("restless", [True, False], ids=["suggested early", "large history"])
+async def test_thousands_of_large_values_wait(restless_engine: Engine, engine: Engine, restless: bool) -> None:
     """45 MB: more than one history may hold."""
-    await run_with_large_waiting_values(request.getfixturevalue(server), rounds=151)
+    await run_with_large_waiting_values(restless_engine if restless else engine, rounds=151)
 
 
 async def test_a_state_of_many_small_values_is_carried_in_parts(restless_engine: Engine) -> None:
