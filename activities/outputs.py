@@ -13,7 +13,7 @@ OUTPUT_VALUE_PIN: Final = "value"
 """An OUTPUT node's input counts, not what it formats."""
 
 MAX_OUTPUT_VALUES: Final = 100_000
-MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
+MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """Outputs of a run, large values counted as references. They are one column of one row, which is read as a whole."""
 
 _ENDED_BY_ITSELF = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED})
