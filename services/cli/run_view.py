@@ -119,6 +119,9 @@ def _print_troubles(console: Console, stats: Stats) -> None:
     for node in stats.starved_nodes:
         waiting = ", ".join(node.waiting_for)
         console.print(Text(f"never ran: {node.title or node.node_id} (nothing arrived on {waiting})", "yellow"))
+    if stats.omitted_outputs:
+        left_out = f"{stats.omitted_outputs} more outputs are too many to be kept together: see the node executions"
+        console.print(Text(left_out, "yellow"))
 
 
 def _flat(values: Any) -> list[Any]:
