@@ -10,7 +10,8 @@ from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError
 from models.json_values import normalise_json
 from models.pins import ERROR_PIN, NOTHING, base_name, fold, is_dynamic, select
-from models.values import RUN_STORAGE_BYTES, Value, Values, ValueStore
+from models.value_store import ValueStore
+from models.values import RUN_STORAGE_BYTES, Value, Values
 from models.wire import BlockOutputItem, ExecuteBlockInput, NodeRecord
 
 MAX_INLINE_BYTES: Final = 384 * 1024

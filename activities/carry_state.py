@@ -3,7 +3,8 @@
 from temporalio import activity
 
 from activities.heartbeat import heartbeats
-from models.values import Value, ValueStore
+from models.value_store import ValueStore
+from models.values import Value
 from models.wire import CarriedPart, StoredValues, StoreValuesInput
 
 

@@ -18,7 +18,7 @@ from models.errors import AppError, BlockDisabledError, BlockError, OutcomeUnkno
 from models.execution import ExecutionStatus
 from models.json_values import normalise_json
 from models.ports import Clock, Credits, ExecutionRecorder
-from models.values import ValueStore
+from models.value_store import ValueStore
 from models.wire import (
     BlockFailure,
     BlockFinished,

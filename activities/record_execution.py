@@ -15,7 +15,7 @@ from models.execution_outputs import RecordedOutputs
 from models.execution_records import NodeCursor
 from models.ids import owner_key_id_of
 from models.ports import ExecutionRecorder, GraphRunner
-from models.values import ValueStore
+from models.value_store import ValueStore
 from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, RecordExecutionsInput, RunIdentity
 
 ROWS_AT_ONCE: Final = 100

@@ -9,7 +9,7 @@ from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable, check_structure
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId, GraphId, LinkId, NodeId, UserId, new_id
-from models.values import ValueStore
+from models.value_store import ValueStore
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 
 

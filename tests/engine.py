@@ -17,7 +17,8 @@ from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.temporal.runner import TemporalGraphRunner
 from models.graph import Graph
 from models.ids import GraphExecId, OwnerKeyId, workflow_id
-from models.values import Value, ValueStore
+from models.value_store import ValueStore
+from models.values import Value
 from models.wire import ExecuteGraphInput, ExecuteGraphResult, NodeRecord, RunIdentity
 from services.worker.container import activity_set, build_worker, sandbox
 from tests.builders import make_run

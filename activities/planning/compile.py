@@ -10,7 +10,8 @@ from models.errors import GraphValidationError
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId, NodeId
 from models.plan import MAX_PLAN_BYTES, ExecutionPlan, ExecutorKind, PlanBlock, PlanLink, PlanNode
-from models.values import Values, ValueStore
+from models.value_store import ValueStore
+from models.values import Values
 
 
 async def compile_plan(

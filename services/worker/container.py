@@ -24,7 +24,7 @@ from infra.settings import Settings, WorkerSettings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.temporal.runner import TemporalGraphRunner
 from models.ports import NoCredits
-from models.values import ValueStore
+from models.value_store import ValueStore
 from services.worker.interceptors import WorkerInterceptor
 from workflows.registry import WORKFLOWS
 

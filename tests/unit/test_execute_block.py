@@ -21,7 +21,8 @@ from models.errors import BlockTransientError, ServiceUnavailableError
 from models.execution import ExecutionStatus
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId, new_id
 from models.ports import NoCredits
-from models.values import Value, ValueStore
+from models.value_store import ValueStore
+from models.values import Value
 from models.wire import BlockFinished, ExecuteBlockInput, ExecuteBlockResult, RunIdentity
 from tests.fakes import MemoryBlobStore, MemoryEventBus, MemoryRecorder
 from tests.polling import eventually

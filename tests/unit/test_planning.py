@@ -13,7 +13,7 @@ from models.errors import GraphValidationError, UnknownBlockError
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId
 from models.plan import MAX_NODES, MAX_PLAN_BYTES, ExecutionPlan, ExecutorKind
-from models.values import ValueStore, run_prefix
+from models.value_store import ValueStore, run_prefix
 from tests.builders import make_graph, make_link, make_node
 from tests.fakes import MemoryBlobStore
 from tests.sample_blocks import ValueOutput, sample_registry

@@ -5,7 +5,8 @@ import pytest
 from models.errors import ValueTooLargeError
 from models.ids import GraphExecId
 from models.json_values import JsonTooDeepError, dump_json
-from models.values import INLINE_LIMIT_BYTES, VALUE_LIMIT_BYTES, Value, ValueStore, run_prefix, total_inline_bytes
+from models.value_store import ValueStore, run_prefix
+from models.values import INLINE_LIMIT_BYTES, VALUE_LIMIT_BYTES, Value, total_inline_bytes
 from tests.fakes import MemoryBlobStore
 
 RUN = GraphExecId("run-1")

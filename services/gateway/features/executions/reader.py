@@ -13,7 +13,7 @@ from models.ids import GraphExecId, GraphId, NodeExecId, UserId
 from models.pages import Page, PageRequest
 from models.stores import UnitOfWork
 from models.users import User
-from models.values import ValueStore
+from models.value_store import ValueStore
 from models.wire import NodeRecord
 from services.gateway.container import Container
 from services.gateway.features.executions.schemas import (

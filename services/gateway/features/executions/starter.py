@@ -25,7 +25,7 @@ from models.graph import Graph
 from models.ids import GraphExecId, GraphId, UserId, graph_exec_id_for_key, new_id
 from models.json_values import dump_json
 from models.users import User
-from models.values import ValueStore, run_prefix
+from models.value_store import ValueStore, run_prefix
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 from services.gateway.container import Container
 from services.gateway.features.executions.schemas import ExecuteIn, GraphExecutionMetaOut, meta_out

@@ -7,7 +7,8 @@ from typing import Any, Final
 from models.errors import PayloadTooLargeError
 from models.execution_outputs import RecordedOutputs
 from models.json_values import dump_json
-from models.values import Value, ValueStore
+from models.value_store import ValueStore
+from models.values import Value
 from models.wire import NodeRecord
 
 PAGE_BYTES: Final = 32 * 1024 * 1024
