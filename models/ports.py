@@ -108,7 +108,7 @@ class GraphRunner(Protocol):
         ...
 
     async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
-        """Requests Temporal cancellation, which an execution that has ended ignores; False if Temporal does not know it."""
+        """Requests Temporal cancellation, which an ended execution ignores; False if Temporal does not know it."""
         ...
 
     async def wait_closed(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, timeout: timedelta) -> bool:
