@@ -1,12 +1,11 @@
 """Graph executions (runs) and node executions (firings of a node), as they are stored and shown."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
+from models.ids import NodeId
 
 
 class ExecutionStatus(StrEnum):
@@ -83,53 +82,3 @@ class ExecutionStats(BaseModel):
     failed_nodes: tuple[FailedNode, ...] = ()
     starved_nodes: tuple[StarvedNode, ...] = ()
     error: str | None = None
-
-
-class GraphExecution(BaseModel):
-    """A run of a graph version. Large values in `inputs` and `outputs` are already resolved."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: GraphExecId
-    user_id: UserId
-    graph_id: GraphId
-    graph_version: int
-    status: ExecutionStatus
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    outputs: dict[str, Any] = Field(default_factory=dict)
-    trigger: Trigger = "manual"
-    preset_id: str | None = None
-    created_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: str | None = None
-    error_code: str | None = None
-    stats: ExecutionStats | None = None
-
-
-class NodeExecution(BaseModel):
-    """One firing of a node. `outputs` are the emitted (pin, value) pairs in order."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: NodeExecId
-    graph_exec_id: GraphExecId
-    user_id: UserId
-    graph_id: GraphId
-    graph_version: int
-    node_id: NodeId
-    block_id: BlockId
-    firing: int
-    generation: int = 0
-    attempt: int = 1
-    status: ExecutionStatus
-    route_seq: int = 0
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    outputs: tuple[tuple[str, Any], ...] = ()
-    error: str | None = None
-    error_code: str | None = None
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    execution_time: float | None = None
-    """Seconds inside the block, of the last attempt."""

@@ -2,15 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.embedded.home import StackHome, is_locked, write_private
 from infra.embedded.server import StackError
-
-ProcessName = Literal["gateway", "worker", "temporal", "postgres", "redis"]
 
 
 class ProcessIds(BaseModel):

@@ -1,27 +1,23 @@
 """The secrets of a local stack, generated once and kept in its folder."""
 
-import base64
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, Field, ValidationError
 
+from infra.crypto import new_key
 from infra.embedded.home import StackHome, write_private
 from infra.embedded.server import StackError
 from infra.tokens import issue_token
+from models.api_keys import APIKeyManager
 
 DEVELOPER_ID = "01900000-0000-7000-8000-000000000001"
 DEVELOPER_EMAIL = "developer@example.com"
 DEV_TOKEN_LIFETIME = timedelta(days=30)
 
 
-def new_encryption_keys() -> str:
-    """A value for ENCRYPTION_KEYS with one fresh key: its id, then 32 random bytes in base64."""
-    return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
-
-
 def _new_api_key() -> str:
-    return f"agpt_{secrets.token_urlsafe(32)}"
+    return APIKeyManager().generate_api_key().raw
 
 
 def _new_token() -> str:
@@ -32,7 +28,7 @@ class StackSecrets(BaseModel):
     postgres_password: str = Field(default_factory=_new_token, min_length=8, repr=False)
     redis_password: str = Field(default_factory=_new_token, min_length=8, repr=False)
     jwt_verify_key: str = Field(default_factory=_new_token, min_length=32, repr=False)
-    encryption_keys: str = Field(default_factory=new_encryption_keys, min_length=44, repr=False)
+    encryption_keys: str = Field(default_factory=new_key, min_length=44, repr=False)
     codec_token: str = Field(default_factory=_new_token, min_length=32, repr=False)
     dev_api_key: str = Field(default_factory=_new_api_key, min_length=48, repr=False)
 

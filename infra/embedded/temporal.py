@@ -18,16 +18,10 @@ from infra.embedded.ports import LOOPBACK, free_port, is_open
 from infra.embedded.process import ChildCommand, plain_environment
 from infra.embedded.server import StackError
 from infra.temporal.namespace import ensure_retention
+from models.visibility import SearchAttribute
 
 SEARCH_ATTRIBUTES = MappingProxyType(
-    {
-        "GraphId": "Keyword",
-        "GraphVersion": "Int",
-        "UserId": "Keyword",
-        "Trigger": "Keyword",
-        "GraphExecutionStatus": "Keyword",
-        "ParentExecution": "Keyword",
-    }
+    {name.value: "Int" if name is SearchAttribute.GRAPH_VERSION else "Keyword" for name in SearchAttribute}
 )
 
 # The dev server has one history shard whose queues are polled 20 times a second: these limits, not the machine, bound

@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.embedded.stack_secrets import new_encryption_keys
+from infra.crypto import new_key
 from infra.env_example import list_settings, render_env_example
 from services.cli.options import JsonOption
 from services.cli.output import print_json
@@ -22,7 +22,7 @@ def settings(as_json: JsonOption = False) -> None:
 @app.command()
 def keygen(as_json: JsonOption = False) -> None:
     """Print a new value for ENCRYPTION_KEYS."""
-    keys = new_encryption_keys()
+    keys = new_key()
     if as_json:
         print_json({"encryption_keys": keys})
     else:
