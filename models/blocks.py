@@ -157,6 +157,25 @@ InputT = TypeVar("InputT", bound=BaseModel)
 Emission = tuple[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockExample:
+    """A declared example of a block: shown in the block reference, and run by the base test of blocks.
+
+    Attributes:
+        input: by pin, as a graph gives it (dynamic pins allowed).
+        output: the emissions in their order. Instead of a value there may be a function that tells whether a value is
+            right, where the value depends on the clock or on chance.
+        services: services the block finds in its context, beside or instead of those every test gives.
+        error: a part of the message the block fails with after these emissions; None if it does not fail.
+    """
+
+    input: Mapping[str, Any]
+    output: tuple[tuple[str, "Any | Callable[[Any], bool]"], ...] = ()
+    title: str = ""
+    services: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    error: str | None = None
+
+
 class Block(ABC, Generic[InputT]):
     """Base of all blocks. Instances hold no state; one is made per class.
 
@@ -168,6 +187,7 @@ class Block(ABC, Generic[InputT]):
         retry: None means the default of the effect.
         static_output: links out of this block are static.
         disabled: visible, but refused on every path; the text says what is missing.
+        examples: what the block reference shows and the base test of blocks runs.
     """
 
     id: ClassVar[str]
@@ -185,6 +205,7 @@ class Block(ABC, Generic[InputT]):
     retry: ClassVar[RetryPolicy | None] = None
     uses_idempotency_key: ClassVar[bool] = False
     disabled: ClassVar[str | None] = None
+    examples: ClassVar[tuple[BlockExample, ...]] = ()
 
     @abstractmethod
     def run(self, input: InputT, context: BlockContext) -> AsyncIterator[Emission]:
