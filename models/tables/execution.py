@@ -9,7 +9,10 @@ from sqlmodel import Field, SQLModel
 
 
 class GraphExecutionRow(SQLModel, table=True):
-    """A run. `inputs`: name -> wire value; `outputs`: one wire value (an object, inline or by reference)."""
+    """A run. `inputs`: name -> wire value; `outputs`: one wire value (an object, inline or by reference).
+
+    `nodes_input_masks`: node id -> pin -> wire value, as the caller gave them; null without any.
+    """
 
     __tablename__ = "graph_executions"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
@@ -25,6 +28,7 @@ class GraphExecutionRow(SQLModel, table=True):
     status_rank: int
     inputs: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     outputs: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    nodes_input_masks: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     trigger: str = Field(default="manual", sa_type=Text)
     preset_id: str | None = Field(default=None, sa_type=Text)
     parent_graph_exec_id: str | None = Field(default=None, sa_type=Text, index=True)
