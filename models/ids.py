@@ -19,6 +19,9 @@ ApiKeyId = NewType("ApiKeyId", str)
 OwnerKeyId = NewType("OwnerKeyId", str)
 """Opaque name of the encryption key of a user; the last part of every workflow id of that user."""
 
+AGENT_EXECUTOR_BLOCK_ID = BlockId("e189baac-8c20-45a1-94a7-55177ea42565")
+"""The block that runs another graph; what a node of it holds in `input_default` refers to that graph."""
+
 _WORKFLOW_PREFIX = "graph-exec-"
 _EXECUTION_NAMESPACE = uuid5(NAMESPACE_URL, "perdure:graph-execution")
 
