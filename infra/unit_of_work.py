@@ -10,6 +10,7 @@ from infra.stores.api_keys import SqlApiKeyStore
 from infra.stores.executions import SqlExecutionStore
 from infra.stores.graphs import SqlGraphStore
 from infra.stores.idempotency_keys import SqlIdempotencyStore
+from infra.stores.presets import SqlPresetStore
 from infra.stores.users import SqlUserStore
 from models.stores import UnitOfWork
 
@@ -21,6 +22,7 @@ class SqlUnitOfWork:
         self.graphs = SqlGraphStore(session)
         self.executions = SqlExecutionStore(session)
         self.idempotency_keys = SqlIdempotencyStore(session)
+        self.presets = SqlPresetStore(session)
 
 
 class UnitsOfWork:

@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.execution import ExecutionStats, ExecutionStatus, Trigger
 from models.execution_outputs import RecordedOutputs
-from models.ids import GraphExecId, GraphId, NodeExecId, UserId
-from models.values import Value
+from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, UserId
+from models.values import Value, Values
 
 
 class GraphExecutionRecord(BaseModel):
-    """The row of a run. `outputs` is None until it has ended."""
+    """The row of a run. `outputs` is None until it has ended, `nodes_input_masks` unless the caller gave some."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +22,7 @@ class GraphExecutionRecord(BaseModel):
     graph_version: int
     status: ExecutionStatus
     inputs: dict[str, Value] = Field(default_factory=dict[str, Value])
+    nodes_input_masks: dict[NodeId, Values] | None = None
     outputs: RecordedOutputs | None = None
     trigger: Trigger = "manual"
     preset_id: str | None = None

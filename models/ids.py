@@ -16,6 +16,7 @@ BlockId = NewType("BlockId", str)
 GraphExecId = NewType("GraphExecId", str)
 NodeExecId = NewType("NodeExecId", str)
 ApiKeyId = NewType("ApiKeyId", str)
+PresetId = NewType("PresetId", str)
 OwnerKeyId = NewType("OwnerKeyId", str)
 """Opaque name of the encryption key of a user; the last part of every workflow id of that user."""
 

@@ -3,7 +3,7 @@
 Stores never commit: a unit of work does, once, when its block ends without an error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -11,9 +11,11 @@ from typing import Protocol
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.graph import Graph, GraphSummary
-from models.ids import ApiKeyId, GraphExecId, GraphId, NodeId, UserId
+from models.ids import ApiKeyId, GraphExecId, GraphId, NodeId, PresetId, UserId
 from models.pages import Page, PageRequest
+from models.presets import Preset, PresetChange
 from models.users import User, UserClaims
+from models.values import Values
 from models.wire import NodeRecord, RunIdentity, RunOpening
 
 
@@ -120,8 +122,10 @@ class GraphStore(Protocol):
 class ExecutionStore(Protocol):
     """The reading side of the projection of executions, for their owner; the worker writes it."""
 
-    async def ensure_queued(self, run: RunIdentity, opening: RunOpening) -> None:
-        """Makes the row of a run that was just started; a row the worker already wrote stays as it is."""
+    async def ensure_queued(
+        self, run: RunIdentity, opening: RunOpening, *, masks: Mapping[NodeId, Values] | None = None
+    ) -> None:
+        """Makes the row of a run that was just started; to a row the worker already wrote it adds but the masks."""
         ...
 
     async def find(self, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord | None:
@@ -173,6 +177,30 @@ class IdempotencyStore(Protocol):
         ...
 
 
+class PresetStore(Protocol):
+    """Presets of one user at a time: what belongs to others, or was deleted, is not found."""
+
+    async def add(self, preset: Preset) -> None: ...
+
+    async def find(self, user_id: UserId, preset_id: PresetId) -> Preset | None: ...
+
+    async def list_of_user(
+        self, user_id: UserId, page: PageRequest, *, graph_id: GraphId | None = None
+    ) -> Page[Preset]:
+        """The latest change first."""
+        ...
+
+    async def update(
+        self, user_id: UserId, preset_id: PresetId, change: PresetChange, *, now: datetime
+    ) -> Preset | None:
+        """The preset after the change; None if there is no such preset."""
+        ...
+
+    async def delete(self, user_id: UserId, preset_id: PresetId, *, now: datetime) -> bool:
+        """Hides a preset; False if there is none."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction and the stores inside it."""
 
@@ -190,6 +218,9 @@ class UnitOfWork(Protocol):
 
     @property
     def idempotency_keys(self) -> IdempotencyStore: ...
+
+    @property
+    def presets(self) -> PresetStore: ...
 
 
 UnitOfWorkFactory = Callable[[], AbstractAsyncContextManager[UnitOfWork]]

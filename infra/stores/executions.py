@@ -1,6 +1,6 @@
 """SQL for reading the projection of executions. The worker's writing side is `execution_recorder.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import GraphExecId, GraphId, NodeId, UserId
 from models.pages import Page, PageRequest
 from models.tables.execution import GraphExecutionRow, NodeExecutionRow
+from models.values import Values
 from models.wire import NodeRecord, RunIdentity, RunOpening
 
 
@@ -21,7 +22,9 @@ class SqlExecutionStore:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def ensure_queued(self, run: RunIdentity, opening: RunOpening) -> None:
+    async def ensure_queued(
+        self, run: RunIdentity, opening: RunOpening, *, masks: Mapping[NodeId, Values] | None = None
+    ) -> None:
         queued = ExecutionStatus.QUEUED
         values: dict[str, Any] = {
             "id": run.graph_exec_id,
@@ -30,15 +33,22 @@ class SqlExecutionStore:
             "graph_version": run.graph_version,
             "status": queued.value,
             "status_rank": queued.rank,
-            "inputs": {name: value.model_dump(mode="json") for name, value in opening.inputs.items()},
+            "inputs": _dump(opening.inputs),
+            "nodes_input_masks": {node_id: _dump(pins) for node_id, pins in masks.items()} if masks else None,
             "trigger": opening.trigger,
             "preset_id": opening.preset_id,
             "parent_graph_exec_id": opening.parent_graph_exec_id,
             "created_at": opening.created_at,
         }
-        await self._session.execute(
-            insert(GraphExecutionRow).values(values).on_conflict_do_nothing(index_elements=["id"])
-        )
+        statement = insert(GraphExecutionRow).values(values)
+        if masks:
+            # A worker that was faster has recorded the run without them: its input does not tell who set a mask.
+            statement = statement.on_conflict_do_update(
+                index_elements=["id"], set_={"nodes_input_masks": statement.excluded.nodes_input_masks}
+            )
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=["id"])
+        await self._session.execute(statement)
 
     async def find(self, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord | None:
         statement = _present(user_id).where(col(GraphExecutionRow.id) == graph_exec_id)
@@ -113,6 +123,10 @@ def _nodes(graph_exec_id: GraphExecId) -> Select[NodeExecutionRow]:
         .where(col(NodeExecutionRow.graph_exec_id) == graph_exec_id)
         .order_by(col(NodeExecutionRow.route_seq), col(NodeExecutionRow.id))
     )
+
+
+def _dump(values: Values) -> dict[str, Any]:
+    return {name: value.model_dump(mode="json") for name, value in values.items()}
 
 
 def _execution(row: GraphExecutionRow) -> GraphExecutionRecord:
