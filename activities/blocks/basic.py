@@ -3,7 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockKind, BlockOutput, Emission, pin
+from models.blocks import (
+    Block,
+    BlockCategory,
+    BlockContext,
+    BlockExample,
+    BlockInput,
+    BlockKind,
+    BlockOutput,
+    Emission,
+    pin,
+)
 
 
 class StoreValueInput(BlockInput):
@@ -24,6 +34,14 @@ class StoreValueBlock(Block[StoreValueInput]):
     Output = StoreValueOutput
     categories = (BlockCategory.BASIC,)
     static_output = True
+    examples = (
+        BlockExample(title="The input", input={"input": {"a": 1}}, output=(("output", {"a": 1}),)),
+        BlockExample(
+            title="A constant, when something arrives",
+            input={"input": "trigger", "data": "constant"},
+            output=(("output", "constant"),),
+        ),
+    )
 
     async def run(self, input: StoreValueInput, context: BlockContext) -> AsyncIterator[Emission]:
         yield "output", input.data or input.input
@@ -46,6 +64,7 @@ class NoteBlock(Block[NoteInput]):
     Output = NoteOutput
     categories = (BlockCategory.BASIC,)
     kind = BlockKind.NOTE
+    examples = (BlockExample(input={"text": "Ask Ada."}, output=(("output", "Ask Ada."),)),)
 
     async def run(self, input: NoteInput, context: BlockContext) -> AsyncIterator[Emission]:
         yield "output", input.text

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockOutput, Emission, pin
+from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.errors import BlockError, InvalidRequestError
 from models.json_values import load_json
 
@@ -29,6 +29,18 @@ class AddToListBlock(Block[AddToListInput]):
     Input = AddToListInput
     Output = AddToListOutput
     categories = (BlockCategory.BASIC,)
+    examples = (
+        BlockExample(
+            title="At the end, entries before entry",
+            input={"list": [1, 2], "entry": 5, "entries": [3, 4]},
+            output=(("updated_list", [1, 2, 3, 4, 5]),),
+        ),
+        BlockExample(
+            title="Before the last element",
+            input={"list": ["a", "c"], "entry": "b", "position": -1},
+            output=(("updated_list", ["a", "b", "c"]),),
+        ),
+    )
 
     async def run(self, input: AddToListInput, context: BlockContext) -> AsyncIterator[Emission]:
         added = [*input.entries, *([] if input.entry is None else [input.entry])]
@@ -50,6 +62,13 @@ class CreateDictionaryBlock(Block[CreateDictionaryInput]):
     Input = CreateDictionaryInput
     Output = CreateDictionaryOutput
     categories = (BlockCategory.DATA,)
+    examples = (
+        BlockExample(
+            title="Entries linked one by one",
+            input={"values_#_name": "Ada", "values_#_born": 1815},
+            output=(("dictionary", {"name": "Ada", "born": 1815}),),
+        ),
+    )
 
     async def run(self, input: CreateDictionaryInput, context: BlockContext) -> AsyncIterator[Emission]:
         yield "dictionary", input.values
@@ -78,6 +97,23 @@ class FindInDictionaryBlock(Block[FindInDictionaryInput]):
     Input = FindInDictionaryInput
     Output = FindInDictionaryOutput
     categories = (BlockCategory.BASIC,)
+    examples = (
+        BlockExample(
+            title="A key of JSON text",
+            input={"input": '{"name": "Ada"}', "key": "name"},
+            output=(("output", "Ada"),),
+        ),
+        BlockExample(
+            title="A key of the objects of a list",
+            input={"input": [{"id": 1}, {"name": "no id"}, {"id": 2}], "key": "id"},
+            output=(("output", [1, 2]),),
+        ),
+        BlockExample(
+            title="Nothing found",
+            input={"input": {"name": "Ada"}, "key": "born"},
+            output=(("missing", {"name": "Ada"}),),
+        ),
+    )
 
     async def run(self, input: FindInDictionaryInput, context: BlockContext) -> AsyncIterator[Emission]:
         source: Any = input.input

@@ -7,7 +7,17 @@ from pydantic import BaseModel
 
 from activities.blocks._rendering import render_template
 from activities.templates import TemplateError
-from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockKind, Emission, OutputWithoutError, pin
+from models.blocks import (
+    Block,
+    BlockCategory,
+    BlockContext,
+    BlockExample,
+    BlockInput,
+    BlockKind,
+    Emission,
+    OutputWithoutError,
+    pin,
+)
 from models.pins import ERROR_PIN
 
 
@@ -46,6 +56,10 @@ class AgentInputBlock(_GraphInputBlock):
     description = "An input of the graph, of any type."
     Input = AgentInputInput
     Output = _AnyResult
+    examples = (
+        BlockExample(title="A value", input={"name": "topic", "value": {"a": 1}}, output=(("result", {"a": 1}),)),
+        BlockExample(title="No value, no emission", input={"name": "topic"}),
+    )
 
 
 class AgentShortTextInputInput(_GraphPin):
@@ -61,6 +75,7 @@ class AgentShortTextInputBlock(_GraphInputBlock):
     description = "An input of the graph: one line of text."
     Input = AgentShortTextInputInput
     Output = AgentShortTextInputOutput
+    examples = (BlockExample(input={"name": "city", "value": "Paris"}, output=(("result", "Paris"),)),)
 
 
 class AgentNumberInputInput(_GraphPin):
@@ -76,6 +91,9 @@ class AgentNumberInputBlock(_GraphInputBlock):
     description = "An input of the graph: an integer."
     Input = AgentNumberInputInput
     Output = AgentNumberInputOutput
+    examples = (
+        BlockExample(title="Text becomes a number", input={"name": "count", "value": "3"}, output=(("result", 3),)),
+    )
 
 
 _DEFAULT_NAME = "text"
@@ -97,6 +115,16 @@ class TextInputBlock(_GraphInputBlock):
     description = "An input of the graph, emitted on a pin of its own name."
     Input = TextInputInput
     Output = _AnyResult
+    examples = (
+        BlockExample(
+            title="Emitted on a pin of its own name too",
+            input={"name": "city", "value": "Paris"},
+            output=(("city", "Paris"), ("result", "Paris")),
+        ),
+        BlockExample(
+            title="The default name", input={"value": "Hello"}, output=(("text", "Hello"), ("result", "Hello"))
+        ),
+    )
 
     async def run(self, input: Any, context: BlockContext) -> AsyncIterator[Emission]:
         if input.value is None:
@@ -144,6 +172,18 @@ class AgentOutputBlock(Block[Any]):
     categories = (BlockCategory.OUTPUT, BlockCategory.BASIC)
     kind = BlockKind.OUTPUT
     static_output = True
+    examples = (
+        BlockExample(
+            title="A value and its name",
+            input={"name": "answer", "value": 42},
+            output=(("output", 42), ("name", "answer")),
+        ),
+        BlockExample(
+            title="Formatted",
+            input={"name": "answer", "value": 42, "format": "It is {{ answer }}."},
+            output=(("output", "It is 42."),),
+        ),
+    )
 
     async def run(self, input: Any, context: BlockContext) -> AsyncIterator[Emission]:
         if not input.format:

@@ -6,7 +6,18 @@ from typing import Any, cast
 
 from pydantic import ConfigDict
 
-from models.blocks import Block, BlockCategory, BlockContext, BlockEffect, BlockInput, BlockKind, BlockOutput, Emission
+from activities.blocks._examples import CannedLanguageModel
+from models.blocks import (
+    Block,
+    BlockCategory,
+    BlockContext,
+    BlockEffect,
+    BlockExample,
+    BlockInput,
+    BlockKind,
+    BlockOutput,
+    Emission,
+)
 from models.blocks import pin as block_pin
 from models.coercion import to_text
 from models.errors import BlockConfigurationError
@@ -49,6 +60,14 @@ class LLMCallBlock(Block[LLMCallInput]):
     categories = (BlockCategory.AI,)
     kind = BlockKind.AI
     effect = BlockEffect.READ
+    examples = (
+        BlockExample(
+            title="Further pins are variables of the prompt",
+            input={"prompt": "Translate into French: {text}", "text": "Good day"},
+            output=(("response", "You said: Translate into French: Good day"),),
+            services={"language_model": CannedLanguageModel("You said: ")},
+        ),
+    )
 
     async def run(self, input: LLMCallInput, context: BlockContext) -> AsyncIterator[Emission]:
         language_model = cast("LanguageModel | None", context.services.get("language_model"))

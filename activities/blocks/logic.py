@@ -5,7 +5,7 @@ import operator
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Literal
 
-from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockOutput, Emission, pin
+from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.errors import BlockError, BlockOutputError, InvalidRequestError
 from models.json_values import json_type, load_json
 
@@ -53,6 +53,23 @@ class ConditionBlock(Block[ConditionInput]):
     Input = ConditionInput
     Output = ConditionOutput
     categories = (BlockCategory.LOGIC,)
+    examples = (
+        BlockExample(
+            title="Numbers in text count as numbers",
+            input={"value1": "10", "operator": ">", "value2": 9, "yes_value": "more", "no_value": "less"},
+            output=(("result", True), ("yes_output", "more")),
+        ),
+        BlockExample(
+            title="Without a value of its own, an output forwards its operand",
+            input={"value1": "a", "operator": "==", "value2": "b"},
+            output=(("result", False), ("no_output", "b")),
+        ),
+        BlockExample(
+            title="Only values of one type can be ordered",
+            input={"value1": [1], "operator": "<", "value2": 2},
+            error="Cannot compare array < number",
+        ),
+    )
 
     async def run(self, input: ConditionInput, context: BlockContext) -> AsyncIterator[Emission]:
         left, right = _operand(input.value1), _operand(input.value2)
@@ -100,6 +117,23 @@ class CalculatorBlock(Block[CalculatorInput]):
     Input = CalculatorInput
     Output = CalculatorOutput
     categories = (BlockCategory.LOGIC,)
+    examples = (
+        BlockExample(
+            title="Division",
+            input={"operation": "Divide", "a": 7, "b": 2},
+            output=(("result", 3.5),),
+        ),
+        BlockExample(
+            title="Rounding half to even",
+            input={"operation": "Add", "a": 0.5, "b": 2, "round_result": True},
+            output=(("result", 2),),
+        ),
+        BlockExample(
+            title="Infinity is no JSON number",
+            input={"operation": "Divide", "a": 1, "b": 0},
+            output=(("result", None),),
+        ),
+    )
 
     async def run(self, input: CalculatorInput, context: BlockContext) -> AsyncIterator[Emission]:
         try:
@@ -140,6 +174,19 @@ class StepThroughItemsBlock(Block[StepThroughItemsInput]):
     Input = StepThroughItemsInput
     Output = StepThroughItemsOutput
     categories = (BlockCategory.LOGIC,)
+    examples = (
+        BlockExample(
+            title="A list",
+            input={"items": ["a", "b"]},
+            output=(("item", "a"), ("key", 0), ("item", "b"), ("key", 1)),
+        ),
+        BlockExample(
+            title="An object, and a list as JSON text",
+            input={"items_object": {"name": "Ada"}, "items_str": "[true]"},
+            output=(("item", "Ada"), ("key", "name"), ("item", True), ("key", 0)),
+        ),
+        BlockExample(title="Nothing to step through", input={}),
+    )
 
     async def run(self, input: StepThroughItemsInput, context: BlockContext) -> AsyncIterator[Emission]:
         for key, item in _elements(input.items):
@@ -189,6 +236,11 @@ class CountItemsBlock(Block[CountItemsInput]):
     Input = CountItemsInput
     Output = CountItemsOutput
     categories = (BlockCategory.LOGIC,)
+    examples = (
+        BlockExample(title="A list", input={"collection": [1, 2, 3]}, output=(("count", 3),)),
+        BlockExample(title="Characters", input={"collection": "héllo"}, output=(("count", 5),)),
+        BlockExample(title="Neither", input={"collection": 12}, output=(("count", -1),)),
+    )
 
     async def run(self, input: CountItemsInput, context: BlockContext) -> AsyncIterator[Emission]:
         collection = input.collection

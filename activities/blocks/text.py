@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from activities.blocks._rendering import render_template
-from models.blocks import Block, BlockCategory, BlockContext, BlockInput, BlockOutput, Emission, pin
+from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 
 
 class FillTextTemplateInput(BlockInput):
@@ -25,6 +25,18 @@ class FillTextTemplateBlock(Block[FillTextTemplateInput]):
     Input = FillTextTemplateInput
     Output = FillTextTemplateOutput
     categories = (BlockCategory.TEXT,)
+    examples = (
+        BlockExample(
+            title="Values linked one by one",
+            input={"format": "Dear {{ name }}, you are {{ age }}.", "values_#_name": "Ada", "values_#_age": 36},
+            output=(("output", "Dear Ada, you are 36."),),
+        ),
+        BlockExample(
+            title="HTML in values escaped",
+            input={"format": "<p>{{ text }}</p>", "values": {"text": "a < b"}, "escape_html": True},
+            output=(("output", "<p>a &lt; b</p>"),),
+        ),
+    )
 
     async def run(self, input: FillTextTemplateInput, context: BlockContext) -> AsyncIterator[Emission]:
         yield (
