@@ -91,18 +91,21 @@ async def check_examples(block: BlockType, **services: Any) -> None:
         await check_example(block, example, **services)
 
 
-async def check_cancellation(block: BlockType, values: Mapping[str, Any], **services: Any) -> bool:
+async def check_cancellation(
+    block: BlockType, values: Mapping[str, Any], *, context: BlockContext | None = None, **services: Any
+) -> bool:
     """Cancels the block where it first waits; one that waits for nothing is closed where it first emits.
 
     Returns:
         Whether it ever waited or emitted, and so could be cancelled.
     """
-    run = asyncio.create_task(run_block(block, values, **services))
+    context = context or make_context(**services)
+    run = asyncio.create_task(run_block(block, values, context=context))
     # By then the task has come to where it waits, or to its end.
     await asyncio.sleep(0)
     if run.done():
         await asyncio.wait({run})
-        return run.exception() is None and await _close_where_it_emits(block, values, make_context(**services))
+        return run.exception() is None and await _close_where_it_emits(block, values, context)
     run.cancel()
     try:
         await run
