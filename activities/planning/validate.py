@@ -1,18 +1,19 @@
 """Whether a graph can be saved (`check_structure`) and whether it can run with given inputs (`check_runnable`)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
 from activities.planning.node_options import read_retry, read_timeout_seconds
+from activities.planning.support import Unsupported, find_unsupported
 from models.blocks import BlockKind
 from models.coercion import build_input
 from models.errors import BlockInputError, GraphValidationError, InvalidRequestError
 from models.graph import Graph, Link, Node
 from models.ids import NodeId
 from models.json_values import dump_json
-from models.pins import base_name, fold, is_tool_pin
+from models.pins import base_name, fold
 from models.plan import MAX_NODES, MAX_PLAN_BYTES
 from models.values import INLINE_LIMIT_BYTES
 
@@ -24,8 +25,13 @@ _NODE_BYTES = 300
 _REFERENCE_BYTES = 200
 
 
-def check_structure(nodes: Sequence[Node], links: Sequence[Link], blocks: BlockRegistry) -> tuple[Link, ...]:
+def check_structure(
+    nodes: Sequence[Node], links: Sequence[Link], blocks: BlockRegistry, *, tolerated: Collection[Unsupported] = ()
+) -> tuple[Link, ...]:
     """The links to store: static ones marked as such, repeated ones dropped.
+
+    Args:
+        tolerated: what is kept although it cannot run here.
 
     Raises:
         GraphValidationError: with one message per offending node and field.
@@ -37,8 +43,12 @@ def check_structure(nodes: Sequence[Node], links: Sequence[Link], blocks: BlockR
         if count > 1:
             _add(errors, node_id, "id", f"Node id {node_id!r} is used by {count} nodes; ids must be unique in a graph")
     known = {node.id: node for node in nodes}
-    block_of = {node.id: _check_node(node, blocks, errors) for node in nodes}
-    checked = [_check_link(link, known, block_of, errors) for link in _without_repeats(links)]
+    distinct = _without_repeats(links)
+    for part, message in find_unsupported(nodes, distinct, blocks).items():
+        if part not in tolerated:
+            _add(errors, part.node_id, part.field, message)
+    block_of = {node.id: _check_options(node, blocks, errors) for node in nodes}
+    checked = [_check_link(link, known, block_of, errors) for link in distinct]
     if errors:
         raise GraphValidationError(_summary(errors), node_errors=errors)
     size = sum(map(_node_bytes, nodes)) + sum(map(_link_bytes, checked))
@@ -63,10 +73,12 @@ def check_runnable(
         GraphValidationError: with `node_errors` for each node and field.
     """
     errors: NodeErrors = {}
+    for part, message in find_unsupported(graph.nodes, graph.links, blocks).items():
+        _add(errors, part.node_id, part.field, message)
     linked = _linked_pins(graph.links)
     starts = 0
     for node in graph.nodes:
-        block = _find_block(node, blocks, errors)
+        block = blocks.find(node.block_id)
         if block is None or block.kind is BlockKind.NOTE:
             continue
         mask = _without_nulls((masks or {}).get(node.id, {}))
@@ -107,23 +119,14 @@ def _check_start(node: Node, block: BlockType, present: Mapping[str, Any], error
         _add(errors, node.id, "input", error.message)
 
 
-def _check_node(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
-    block = _find_block(node, blocks, errors)
+def _check_options(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
+    block = blocks.find(node.block_id)
     for read in (read_retry, read_timeout_seconds):
         try:
             if block is not None:
                 read(node, block)
         except InvalidRequestError as error:
             _add(errors, node.id, "metadata", error.message)
-    return block
-
-
-def _find_block(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
-    block = blocks.find(node.block_id)
-    if block is None:
-        _add(errors, node.id, "block_id", f"Invalid block {node.block_id!r}: there is no such block")
-    elif block.disabled is not None:
-        _add(errors, node.id, "block_id", f"Block {block.name()!r} is disabled: {block.disabled}")
     return block
 
 
@@ -135,20 +138,10 @@ def _check_link(
         _add(errors, link.sink_id, link.sink_name, f"Link {link.id!r} starts at {link.source_id!r}: no such node")
     if sink is None:
         _add(errors, link.source_id, link.source_name, f"Link {link.id!r} ends at {link.sink_id!r}: no such node")
-    source_block, sink_block = block_of.get(link.source_id), block_of.get(link.sink_id)
-    if source and source_block and not _has_output(source_block, source, link.source_name):
-        message = f"Link {link.id!r}: block {source_block.name()!r} has no output pin {link.source_name!r}"
-        _add(errors, source.id, link.source_name, message)
-    if sink and sink_block and not sink_block.has_input_pin(base_name(link.sink_name), sink.input_default):
-        message = f"Link {link.id!r}: block {sink_block.name()!r} has no input pin {link.sink_name!r}"
-        _add(errors, sink.id, link.sink_name, message)
+    source_block = block_of.get(link.source_id)
     if source_block is not None and source_block.static_output and not link.is_static:
         return link.model_copy(update={"is_static": True})
     return link
-
-
-def _has_output(block: BlockType, node: Node, source_name: str) -> bool:
-    return is_tool_pin(source_name) or block.has_output_pin(base_name(source_name), node.input_default)
 
 
 def _without_repeats(links: Iterable[Link]) -> list[Link]:
