@@ -9,12 +9,13 @@ Semantics in short (the tests have one case per statement):
 - A static pin is not consumed: an execution lacking it takes the value of the node's latest fired execution, and when a
   static value completes an execution, waiting ones get it too.
 - Outputs of one node are routed in the order in which its executions were fired, one output at a time, over the node's
-  links in the plan's order.
+  links in the plan's order. An execution that streams is routed while it runs; one that waits for a person or an event
+  gives up its place, and its outputs are routed when they come.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from models.blocks import BlockKind
@@ -24,43 +25,10 @@ from models.pins import ERROR_PIN, TOOL_DELIMITER, TOOL_PIN, is_tool_pin, source
 from models.plan import ExecutionPlan, ExecutorKind, PlanLink, PlanNode
 from models.values import Value, Values
 from models.wire import BlockOutputItem
+from workflows.node_state import Firing, NodeState, Slot, dump_firing, dump_node, load_firing, load_node
 
 INPUT_VALUE_PIN = "value"
 MAX_REPORTED_NODES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """A node execution that is ready. `number` counts the executions of its node in the order of their creation."""
-
-    node_id: NodeId
-    number: int
-    received: Values
-    route_seq: int
-    generation: int = 0
-
-
-@dataclass(slots=True)
-class _NodeState:
-    """What the engine remembers of one node.
-
-    Attributes:
-        created: executions created so far; the next one gets this number.
-        fired: executions that became ready.
-        waiting: incomplete executions by number, oldest first: raw sink name -> value.
-        cursors: per pin, a number below which no incomplete execution lacks that pin (executions only gain pins).
-        latest_static: per static pin, its value in the latest fired execution.
-        slots: fired executions whose outputs are not routed yet, in firing order; None while running.
-    """
-
-    created: int = 0
-    fired: int = 0
-    waiting: dict[int, Values] = field(default_factory=dict[int, Values])
-    cursors: dict[str, int] = field(default_factory=dict[str, int])
-    latest_static: Values = field(default_factory=dict[str, Value])
-    slots: dict[int, tuple[BlockOutputItem, ...] | None] = field(
-        default_factory=dict[int, tuple[BlockOutputItem, ...] | None]
-    )
 
 
 class _Node:
@@ -73,7 +41,7 @@ class _Node:
         self.skipped = skipped
         self.awaited = tuple(pin for pin in plan.linked_pins if pin not in plan.masks)
         self.static_pins = plan.static_pins
-        self.state = _NodeState()
+        self.state = NodeState()
         self._links_by_pin: dict[str, tuple[PlanLink, ...]] = {}
 
     def links_from(self, pin: str) -> tuple[PlanLink, ...]:
@@ -130,6 +98,20 @@ class Dataflow:
     def plan_of(self, node_id: NodeId) -> PlanNode:
         return self._nodes[node_id].plan
 
+    def emit(self, node_id: NodeId, number: int, outputs: Iterable[BlockOutputItem]) -> None:
+        """A running execution has emitted; routes what is due of its node.
+
+        Raises:
+            ValueError: that execution is not running.
+        """
+        node = self._nodes[node_id]
+        if number in node.state.released:
+            for item in outputs:
+                self._route(node, item)
+            return
+        self._running_slot(node, number).outputs.extend(outputs)
+        self._route_due(node)
+
     def complete(self, node_id: NodeId, number: int, outputs: Sequence[BlockOutputItem]) -> None:
         """An execution has ended with these emissions; routes all outputs of its node that are now due.
 
@@ -137,18 +119,59 @@ class Dataflow:
             ValueError: that execution is not running.
         """
         node = self._nodes[node_id]
+        if number in node.state.released:
+            del node.state.released[number]
+            for item in outputs:
+                self._route(node, item)
+            return
+        slot = self._running_slot(node, number)
+        slot.outputs.extend(outputs)
+        slot.ended = True
+        self._route_due(node)
+
+    def release(self, node_id: NodeId, number: int) -> None:
+        """A running execution gives up its place: later ones of its node are routed without waiting for it."""
+        node = self._nodes[node_id]
+        slot = self._running_slot(node, number)
+        del node.state.slots[number]
+        node.state.released[number] = None
+        for item in slot.outputs:
+            self._route(node, item)
+        self._route_due(node)
+
+    def repeat(self, firing: Firing) -> Firing:
+        """Makes an execution that has ended ready once more, as its next generation, with the same inputs."""
+        state = self._nodes[firing.node_id].state
+        if firing.number in state.slots or firing.number in state.released:
+            raise ValueError(f"Execution {firing.number} of node {firing.node_id!r} is running")
+        state.released[firing.number] = None
+        self._seq += 1
+        again = replace(firing, generation=firing.generation + 1, route_seq=self._seq)
+        self.ready.append(again)
+        return again
+
+    def route_late(self, node_id: NodeId, outputs: Iterable[BlockOutputItem]) -> None:
+        """Routes outputs that an operator gives to an execution that has ended."""
+        node = self._nodes[node_id]
+        for item in outputs:
+            self._route(node, item)
+
+    def _running_slot(self, node: _Node, number: int) -> Slot:
+        slot = node.state.slots.get(number)
+        if slot is None or slot.ended:
+            raise ValueError(f"Execution {number} of node {node.plan.id!r} is not running")
+        return slot
+
+    def _route_due(self, node: _Node) -> None:
         slots = node.state.slots
-        if number not in slots or slots[number] is not None:
-            raise ValueError(f"Execution {number} of node {node_id!r} is not running")
-        slots[number] = tuple(outputs)
         while slots:
             first = next(iter(slots))
-            due = slots[first]
-            if due is None:
+            slot = slots[first]
+            while slot.outputs:
+                self._route(node, slot.outputs.popleft())
+            if not slot.ended:
                 return
             del slots[first]
-            for item in due:
-                self._route(node, item)
 
     def fail(self, node_id: NodeId, number: int, outputs: Sequence[BlockOutputItem], message: str) -> None:
         """An execution has failed: what it emitted before stays, then `message` is routed on the error pin."""
@@ -211,7 +234,7 @@ class Dataflow:
         if link.is_static:
             self._fill_waiting(sink, inputs)
 
-    def _earliest_lacking(self, state: _NodeState, pin: str) -> int | None:
+    def _earliest_lacking(self, state: NodeState, pin: str) -> int | None:
         number = state.cursors.get(pin, 0)
         while number < state.created:
             inputs = state.waiting.get(number)
@@ -248,7 +271,7 @@ class Dataflow:
     def _fire(self, node: _Node, number: int, inputs: Values) -> None:
         state = node.state
         state.fired += 1
-        state.slots[number] = None
+        state.slots[number] = Slot()
         for pin in node.static_pins:
             if pin in inputs:
                 state.latest_static[pin] = inputs[pin]
@@ -268,8 +291,8 @@ class Dataflow:
 
     def dump(self) -> dict[str, Any]:
         """The whole state as JSON, for continue-as-new. Everything in flight must have been completed."""
-        nodes = {node_id: _dump_node(node.state) for node_id, node in self._nodes.items() if node.state.created}
-        ready = [[f.node_id, f.number, _dump_values(f.received), f.route_seq, f.generation] for f in self.ready]
+        nodes = {node_id: dump_node(node.state) for node_id, node in self._nodes.items() if node.state.created}
+        ready = [dump_firing(firing) for firing in self.ready]
         return {"seq": self._seq, "routed": self.routed, "nodes": nodes, "ready": ready}
 
     @classmethod
@@ -279,53 +302,15 @@ class Dataflow:
         flow._seq = state["seq"]
         flow.routed = state["routed"]
         for node_id, dumped in state["nodes"].items():
-            flow._nodes[NodeId(node_id)].state = _load_node(dumped)
-        for node_id, number, received, route_seq, generation in state["ready"]:
-            flow.ready.append(Firing(NodeId(node_id), number, _load_values(received), route_seq, generation))
+            flow._nodes[NodeId(node_id)].state = load_node(dumped)
+        flow.ready.extend(load_firing(*firing) for firing in state["ready"])
         return flow
 
     def iter_in_flight(self) -> Iterator[tuple[NodeId, int]]:
         """Executions that were fired and have not ended, whether started or still in `ready`."""
         for node_id, node in self._nodes.items():
-            for number, outputs in node.state.slots.items():
-                if outputs is None:
+            for number, slot in node.state.slots.items():
+                if not slot.ended:
                     yield node_id, number
-
-
-def _dump_values(values: Values) -> dict[str, Any]:
-    return {pin: value.model_dump(mode="json", exclude_unset=True) for pin, value in values.items()}
-
-
-def _load_values(values: Mapping[str, Any]) -> Values:
-    return {pin: Value.model_validate(value) for pin, value in values.items()}
-
-
-def _dump_node(state: _NodeState) -> dict[str, Any]:
-    return {
-        "created": state.created,
-        "fired": state.fired,
-        "waiting": [[number, _dump_values(inputs)] for number, inputs in state.waiting.items()],
-        "cursors": dict(state.cursors),
-        "static": _dump_values(state.latest_static),
-        "slots": [
-            [
-                number,
-                None if outputs is None else [item.model_dump(mode="json", exclude_unset=True) for item in outputs],
-            ]
-            for number, outputs in state.slots.items()
-        ],
-    }
-
-
-def _load_node(dumped: Mapping[str, Any]) -> _NodeState:
-    return _NodeState(
-        created=dumped["created"],
-        fired=dumped["fired"],
-        waiting={number: _load_values(inputs) for number, inputs in dumped["waiting"]},
-        cursors=dict(dumped["cursors"]),
-        latest_static=_load_values(dumped["static"]),
-        slots={
-            number: None if outputs is None else tuple(BlockOutputItem.model_validate(item) for item in outputs)
-            for number, outputs in dumped["slots"]
-        },
-    )
+            for number in node.state.released:
+                yield node_id, number
