@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
+from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.graph import Graph, GraphSummary
 from models.ids import ApiKeyId, GraphExecId, GraphId, NodeId, PresetId, UserId
@@ -133,9 +134,14 @@ class ExecutionStore(Protocol):
         ...
 
     async def list_of_user(
-        self, user_id: UserId, page: PageRequest, *, graph_id: GraphId | None = None
+        self,
+        user_id: UserId,
+        page: PageRequest,
+        *,
+        graph_id: GraphId | None = None,
+        query: ExecutionQuery | None = None,
     ) -> Page[GraphExecutionRecord]:
-        """Newest first."""
+        """Newest first; those that a query finds."""
         ...
 
     async def list_open(self, user_id: UserId, graph_id: GraphId) -> Sequence[GraphExecId]:

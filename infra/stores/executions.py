@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.execution_conditions import matching
 from models.execution import TERMINAL_STATUSES, ExecutionStatus
+from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import GraphExecId, GraphId, NodeId, UserId
 from models.pages import Page, PageRequest
@@ -56,11 +58,18 @@ class SqlExecutionStore:
         return _execution(row) if row else None
 
     async def list_of_user(
-        self, user_id: UserId, page: PageRequest, *, graph_id: GraphId | None = None
+        self,
+        user_id: UserId,
+        page: PageRequest,
+        *,
+        graph_id: GraphId | None = None,
+        query: ExecutionQuery | None = None,
     ) -> Page[GraphExecutionRecord]:
         wanted = _present(user_id)
         if graph_id is not None:
             wanted = wanted.where(col(GraphExecutionRow.graph_id) == graph_id)
+        if query is not None:
+            wanted = wanted.where(matching(query, user_id))
         rows = await self._session.scalars(
             wanted.order_by(col(GraphExecutionRow.created_at).desc(), col(GraphExecutionRow.id).desc())
             .offset(page.offset)
