@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from models.pages import Page, PageRequest
 from models.stores import UnitOfWork
 from services.gateway.container import Container, container_of
+from services.gateway.run_starter import RunStarter
 
 MAX_VERSION: Final = 2_147_483_647
 MAX_PAGE: Final = 1_000_000
@@ -20,8 +21,17 @@ GraphIdPath = Annotated[str, _ID]
 GraphExecIdPath = Annotated[str, _ID]
 BlockIdPath = Annotated[str, _ID]
 ApiKeyIdPath = Annotated[str, _ID]
+PresetIdPath = Annotated[str, _ID]
 VersionPath = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_VERSION)]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _starter(container: GatewayContainer) -> RunStarter:
+    return RunStarter(container)
+
+
+Starter = Annotated[RunStarter, Depends(_starter)]
 
 
 async def _unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:

@@ -11,5 +11,9 @@ def version_missing(graph_id: str, version: int) -> NotFoundError:
     return NotFoundError(f"Graph #{graph_id} v{version} not found or access denied.")
 
 
+def preset_missing(preset_id: str) -> NotFoundError:
+    return NotFoundError(f"Preset #{preset_id} not found.")
+
+
 def execution_missing(graph_exec_id: str) -> NotFoundError:
     return NotFoundError(f"Graph execution #{graph_exec_id} not found or access denied.")

@@ -16,15 +16,13 @@ from models.users import User
 from models.value_store import ValueStore
 from models.wire import NodeRecord
 from services.gateway.container import Container
+from services.gateway.execution_meta import GraphExecutionMetaOut, meta_fields, meta_out
 from services.gateway.features.executions.schemas import (
-    GraphExecutionMetaOut,
     GraphExecutionOut,
     NodeExecutionOut,
     NodeExecutionPageOut,
     NodeResultOut,
     ResultsOut,
-    meta_fields,
-    meta_out,
     node_out,
 )
 from services.gateway.features.executions.values import ValueReader, fitting
@@ -85,8 +83,13 @@ class ExecutionReader:
         """Raises NotFoundError."""
         found = await self._find(user.id, graph_exec_id, nodes, graph_id)
         reader = ValueReader(self._values)
+        masks = found.run.nodes_input_masks or {}
         return GraphExecutionOut(
-            **meta_fields(found.run, inputs=await reader.mapping(found.run.inputs)),
+            **meta_fields(
+                found.run,
+                inputs=await reader.mapping(found.run.inputs),
+                masks={node_id: await reader.mapping(pins) for node_id, pins in masks.items()} or None,
+            ),
             temporal_url=self._runner.inspection_url(graph_exec_id, owner_key_id=user.key_id),
             outputs=await reader.outputs(found.outputs),
             node_executions=await _nodes_out(found, reader),

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from models.events import ExecutionEvent
 from models.ids import GraphExecId, GraphId
@@ -12,23 +12,23 @@ from services.gateway.deps import (
     GatewayContainer,
     GraphExecIdPath,
     GraphIdPath,
+    IdempotencyKey,
     LongPage,
     ShortPage,
+    Starter,
     VersionPath,
     tell_total,
 )
+from services.gateway.execution_meta import GraphExecutionMetaOut, meta_out
 from services.gateway.features.executions.reader import ExecutionReader, NodeRange
 from services.gateway.features.executions.schemas import (
     ExecuteIn,
-    GraphExecutionMetaOut,
     GraphExecutionOut,
     GraphExecutionPageOut,
     NodeExecutionPageOut,
     ResultsOut,
-    meta_out,
     page_out,
 )
-from services.gateway.features.executions.starter import ExecutionStarter
 from services.gateway.json_bodies import JsonRoute
 from services.gateway.run_control import RunControl, StopMode
 
@@ -37,10 +37,6 @@ router = APIRouter(prefix="/api", tags=["executions"], route_class=JsonRoute)
 
 def _reader(container: GatewayContainer) -> ExecutionReader:
     return ExecutionReader(container)
-
-
-def _starter(container: GatewayContainer) -> ExecutionStarter:
-    return ExecutionStarter(container)
 
 
 def _control(container: GatewayContainer) -> RunControl:
@@ -55,11 +51,9 @@ def _nodes(
 
 
 Reader = Annotated[ExecutionReader, Depends(_reader)]
-Starter = Annotated[ExecutionStarter, Depends(_starter)]
 Control = Annotated[RunControl, Depends(_control)]
 Nodes = Annotated[NodeRange, Depends(_nodes)]
-PresetId = Annotated[str | None, Query(max_length=255)]
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+PresetIdQuery = Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
 @router.post("/graphs/{graph_id}/execute", operation_id="execute_graph", summary="Run the active version")
@@ -68,12 +62,11 @@ async def execute_graph(
     graph_id: GraphIdPath,
     starter: Starter,
     body: ExecuteIn | None = None,
-    preset_id: PresetId = None,
+    preset_id: PresetIdQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GraphExecutionMetaOut:
-    return await starter.start(
-        user, GraphId(graph_id), body or ExecuteIn(), preset_id=preset_id, idempotency_key=idempotency_key
-    )
+    request = (body or ExecuteIn()).request(GraphId(graph_id), version=None, preset_id=preset_id)
+    return meta_out(await starter.start(user, request, idempotency_key=idempotency_key))
 
 
 @router.post("/graphs/{graph_id}/execute/{version}", operation_id="execute_graph_version", summary="Run a version")
@@ -83,17 +76,11 @@ async def execute_graph_version(
     version: VersionPath,
     starter: Starter,
     body: ExecuteIn | None = None,
-    preset_id: PresetId = None,
+    preset_id: PresetIdQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GraphExecutionMetaOut:
-    return await starter.start(
-        user,
-        GraphId(graph_id),
-        body or ExecuteIn(),
-        version=version,
-        preset_id=preset_id,
-        idempotency_key=idempotency_key,
-    )
+    request = (body or ExecuteIn()).request(GraphId(graph_id), version=version, preset_id=preset_id)
+    return meta_out(await starter.start(user, request, idempotency_key=idempotency_key))
 
 
 @router.post(

@@ -1,16 +1,18 @@
 """Executions as clients start and read them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from models.execution import ExecutionStats, ExecutionStatus, FailedNode, StarvedNode
+from models.execution import ExecutionStatus
 from models.execution_records import GraphExecutionRecord
+from models.ids import GraphId, PresetId
 from models.pages import Page, PageRequest
-from models.values import Value
 from models.wire import NodeRecord
+from services.gateway.execution_meta import GraphExecutionMetaOut, meta_out
+from services.gateway.pagination import Pagination, pagination_of
+from services.gateway.run_request import RunRequest
 
 
 def _or_empty(value: object) -> object:
@@ -18,62 +20,22 @@ def _or_empty(value: object) -> object:
 
 
 class ExecuteIn(BaseModel):
-    """Inputs by name; names that the graph does not declare are ignored."""
+    """Inputs by name; names that the graph does not declare are ignored.
+
+    `nodes_input_masks` maps node id -> pin -> value: it stands instead of whatever reaches that pin.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     inputs: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(default_factory=dict)
     credentials_inputs: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(default_factory=dict)
+    nodes_input_masks: Annotated[dict[str, dict[str, Any]], BeforeValidator(_or_empty)] = Field(
+        default_factory=dict[str, dict[str, Any]]
+    )
 
-
-class Pagination(BaseModel):
-    total_items: int
-    total_pages: int
-    current_page: int
-    page_size: int
-
-
-class StatsOut(BaseModel):
-    """Times in seconds, cost in credits. CPU times, status text and score are not measured."""
-
-    cost: int
-    duration: float
-    duration_cpu_only: float | None = None
-    node_exec_time: float
-    node_exec_time_cpu_only: float | None = None
-    node_exec_count: int
-    node_error_count: int
-    error: str | None
-    activity_status: str | None = None
-    correctness_score: float | None = None
-    leftover_count: int
-    omitted_outputs: int
-    failed_nodes: list[FailedNode]
-    starved_nodes: list[StarvedNode]
-
-
-class GraphExecutionMetaOut(BaseModel):
-    """A run in lists and as the answer to execute, stop and cancel. A large input is shown as a note of its size."""
-
-    id: str
-    user_id: str
-    graph_id: str
-    graph_version: int
-    status: ExecutionStatus
-    inputs: dict[str, Any] | None
-    credential_inputs: dict[str, Any] | None = None
-    nodes_input_masks: dict[str, Any] | None = None
-    preset_id: str | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    is_shared: bool = False
-    share_token: str | None = None
-    is_dry_run: bool = False
-    stats: StatsOut | None
-    error: str | None
-    error_message: str | None
-    error_code: str | None
+    def request(self, graph_id: GraphId, *, version: int | None, preset_id: str | None) -> RunRequest:
+        preset = None if preset_id is None else PresetId(preset_id)
+        return RunRequest(graph_id=graph_id, version=version, preset_id=preset, **self.model_dump())
 
 
 class GraphExecutionPageOut(BaseModel):
@@ -143,28 +105,10 @@ class ResultsOut(BaseModel):
     error: str | None
 
 
-def meta_out(record: GraphExecutionRecord) -> GraphExecutionMetaOut:
-    return GraphExecutionMetaOut(**meta_fields(record, inputs={k: _shown(v) for k, v in record.inputs.items()}))
-
-
-def meta_fields(record: GraphExecutionRecord, *, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **record.model_dump(exclude={"inputs", "outputs", "stats", "trigger"}),
-        "inputs": dict(inputs),
-        "stats": _stats_out(record.stats) if record.stats else None,
-        "error_message": record.error,
-    }
-
-
 def page_out(found: Page[GraphExecutionRecord], page: PageRequest) -> GraphExecutionPageOut:
     return GraphExecutionPageOut(
         executions=[meta_out(record) for record in found.items],
-        pagination=Pagination(
-            total_items=found.total_items,
-            total_pages=-(-found.total_items // page.page_size),
-            current_page=page.page,
-            page_size=page.page_size,
-        ),
+        pagination=pagination_of(found, page),
     )
 
 
@@ -191,11 +135,3 @@ def node_out(
         error=record.error,
         error_code=record.error_code,
     )
-
-
-def _stats_out(stats: ExecutionStats) -> StatsOut:
-    return StatsOut(**stats.model_dump())
-
-
-def _shown(value: Value) -> Any:
-    return value.inline if value.ref is None else f"({value.ref.json_type} of {value.ref.size} bytes)"

@@ -1,9 +1,6 @@
-"""Starting a run: validate, compile, start the workflow (the commit point), record."""
+"""Starting a run: merge its preset, validate, compile, start the workflow (the commit point), record."""
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -13,34 +10,35 @@ from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable
 from models.errors import (
     AppError,
+    ConflictError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
-    NotFoundError,
     ServiceUnavailableError,
 )
 from models.events import EventKind, ExecutionEvent
 from models.execution import ExecutionStatus
 from models.execution_records import GraphExecutionRecord
 from models.graph import Graph
-from models.ids import GraphExecId, GraphId, UserId, graph_exec_id_for_key, new_id
-from models.json_values import dump_json
+from models.ids import GraphExecId, NodeId, PresetId, UserId, new_id
+from models.presets import Preset
+from models.stores import UnitOfWork
 from models.users import User
 from models.value_store import ValueStore, run_prefix
+from models.values import Values
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 from services.gateway.container import Container
-from services.gateway.features.executions.schemas import ExecuteIn, GraphExecutionMetaOut, meta_out
-from services.gateway.json_bodies import check_limits
-from services.gateway.missing import graph_missing, version_missing
+from services.gateway.missing import graph_missing, preset_missing, version_missing
+from services.gateway.run_request import RunClaim, RunRequest
 
-MAX_INPUT_DEPTH: Final = 10
-MAX_INPUT_KEYS: Final = 1_000
 INLINE_INPUT_BYTES: Final = 256 * 1024
 """Inputs travel in the workflow's first payload beside the plan."""
 
 _log = structlog.get_logger(__name__)
 
 
-class ExecutionStarter:
+class RunStarter:
+    """Opens its own short units of work: nobody may hold a connection while Temporal is asked."""
+
     def __init__(self, container: Container) -> None:
         self._units = container.units
         self._blocks: BlockRegistry = container.blocks
@@ -51,50 +49,37 @@ class ExecutionStarter:
         self._clock = container.clock
 
     async def start(
-        self,
-        user: User,
-        graph_id: GraphId,
-        request: ExecuteIn,
-        *,
-        version: int | None = None,
-        preset_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> GraphExecutionMetaOut:
-        """Starts a run of a graph, by default of its active version; answers before it has done anything.
+        self, user: User, request: RunRequest, *, idempotency_key: str | None = None
+    ) -> GraphExecutionRecord:
+        """Starts a run and answers before it has done anything.
 
         The same idempotency key and request answer the same execution, however often they come.
 
         Raises:
             NotFoundError: no such graph, version or preset of this user.
-            GraphValidationError, InvalidRequestError: the graph cannot run with these inputs; nothing is left behind.
+            GraphValidationError, InvalidRequestError: the graph cannot run with these values, or the preset is one of
+                another graph; nothing is left behind.
+            ConflictError: the preset is not active.
             IdempotencyKeyReusedError: the key stands for another request.
             ServiceUnavailableError: nothing was started, or (with a key) a repetition finds out.
         """
-        if preset_id is not None:
-            raise NotFoundError(f"Preset #{preset_id} not found.")
-        _check_inputs(request.inputs)
-        claim = _Claim.of(user.id, idempotency_key, graph_id, version, request)
+        request.check_limits()
+        claim = RunClaim.of(user.id, idempotency_key, request)
         if claim is not None and (known := await self._find_started(claim)) is not None:
-            return meta_out(known)
-        graph = await self._load_graph(user.id, graph_id, version)
-        check_runnable(graph, self._blocks, inputs=request.inputs)
-        input = await self._compile(user, graph, request.inputs, claim)
+            return known
+        async with self._units() as unit:
+            graph = await _get_graph(unit, user.id, request)
+            if request.preset_id is not None:
+                request = request.over(await _get_preset(unit, user.id, request.preset_id, graph))
+        request.check_masks(graph)
+        check_runnable(graph, self._blocks, inputs=request.inputs, masks=request.nodes_input_masks)
+        input = await self._compile(user, graph, request, claim)
         if claim is not None:
             await self._bind(claim)
         started = await self._runner.start(input, owner_key_id=user.key_id)
-        return await self._announce(input, started=started)
+        return await self._announce(input, _masks_of(input, request), started=started)
 
-    async def _load_graph(self, user_id: UserId, graph_id: GraphId, version: int | None) -> Graph:
-        async with self._units() as unit:
-            if version is None:
-                graph = await unit.graphs.find_active(user_id, graph_id)
-            else:
-                graph = await unit.graphs.find(user_id, graph_id, version=version)
-        if graph is None:
-            raise graph_missing(graph_id) if version is None else version_missing(graph_id, version)
-        return graph
-
-    async def _find_started(self, claim: "_Claim") -> GraphExecutionRecord | None:
+    async def _find_started(self, claim: RunClaim) -> GraphExecutionRecord | None:
         """The execution that an earlier request with this key has started."""
         async with self._units() as unit:
             bound = await unit.idempotency_keys.find_digest(claim.user_id, claim.key)
@@ -106,7 +91,7 @@ class ExecutionStarter:
                 )
             return await unit.executions.find(claim.user_id, claim.graph_exec_id)
 
-    async def _bind(self, claim: "_Claim") -> None:
+    async def _bind(self, claim: RunClaim) -> None:
         """Ties the key to the request just before the commit point, so that a refused request binds nothing."""
         async with self._units() as unit:
             await unit.idempotency_keys.reserve(
@@ -118,17 +103,23 @@ class ExecutionStarter:
             )
 
     async def _compile(
-        self, user: User, graph: Graph, inputs: Mapping[str, Any], claim: "_Claim | None"
+        self, user: User, graph: Graph, request: RunRequest, claim: RunClaim | None
     ) -> ExecuteGraphInput:
         graph_exec_id = claim.graph_exec_id if claim else GraphExecId(new_id())
         declared = GraphInterface(graph, self._blocks).input_schema()["properties"]
         try:
             packed = await self._values.pack_all(
-                {name: value for name, value in inputs.items() if name in declared},
+                {name: value for name, value in request.inputs.items() if name in declared},
                 graph_exec_id=graph_exec_id,
                 inline_budget_bytes=INLINE_INPUT_BYTES,
             )
-            plan = await compile_plan(graph, self._blocks, values=self._values, graph_exec_id=graph_exec_id)
+            plan = await compile_plan(
+                graph,
+                self._blocks,
+                values=self._values,
+                graph_exec_id=graph_exec_id,
+                masks=request.nodes_input_masks,
+            )
         except AppError:
             # With a key the values may be those of a run that an equal request has started meanwhile.
             if claim is None:
@@ -139,31 +130,33 @@ class ExecutionStarter:
                 graph_exec_id=graph_exec_id, graph_id=graph.id, graph_version=graph.version, user_id=user.id
             ),
             plan=plan,
-            opening=RunOpening(inputs=packed, created_at=self._clock.now()),
+            opening=RunOpening(inputs=packed, preset_id=request.preset_id, created_at=self._clock.now()),
             user_timezone=user.effective_timezone,
         )
 
-    async def _announce(self, input: ExecuteGraphInput, *, started: bool) -> GraphExecutionMetaOut:
+    async def _announce(
+        self, input: ExecuteGraphInput, masks: dict[NodeId, Values], *, started: bool
+    ) -> GraphExecutionRecord:
         """Records the started run. From here on nothing may fail the request: the worker records it too."""
         run, opening = input.run, input.opening
         structlog.contextvars.bind_contextvars(graph_exec_id=run.graph_exec_id)
         if started:
             try:
                 async with self._units() as unit:
-                    await unit.executions.ensure_queued(run, opening)
+                    await unit.executions.ensure_queued(run, opening, masks=masks)
             except ServiceUnavailableError as error:
                 _log.warning("started execution not recorded yet", reason=error.message)
             await self._publish_queued(run, opening)
-        return meta_out(
-            GraphExecutionRecord(
-                id=run.graph_exec_id,
-                user_id=run.user_id,
-                graph_id=run.graph_id,
-                graph_version=run.graph_version,
-                status=ExecutionStatus.QUEUED,
-                inputs=opening.inputs,
-                created_at=opening.created_at,
-            )
+        return GraphExecutionRecord(
+            id=run.graph_exec_id,
+            user_id=run.user_id,
+            graph_id=run.graph_id,
+            graph_version=run.graph_version,
+            status=ExecutionStatus.QUEUED,
+            inputs=opening.inputs,
+            nodes_input_masks=masks or None,
+            preset_id=opening.preset_id,
+            created_at=opening.created_at,
         )
 
     async def _publish_queued(self, run: RunIdentity, opening: RunOpening) -> None:
@@ -179,36 +172,33 @@ class ExecutionStarter:
             _log.warning("event not published", reason=error.message)
 
 
-def _check_inputs(inputs: Mapping[str, Any]) -> None:
-    if len(inputs) > MAX_INPUT_KEYS:
-        raise InvalidRequestError(
-            f"Invalid input structure: there are {len(inputs)} inputs; the limit is {MAX_INPUT_KEYS}."
-        )
-    for name, value in inputs.items():
-        check_limits(value, where=f"input {name[:100]!r}", max_depth=MAX_INPUT_DEPTH, max_keys=MAX_INPUT_KEYS)
+async def _get_graph(unit: UnitOfWork, user_id: UserId, request: RunRequest) -> Graph:
+    if request.version is None:
+        graph = await unit.graphs.find_active(user_id, request.graph_id)
+    else:
+        graph = await unit.graphs.find(user_id, request.graph_id, version=request.version)
+    if graph is None:
+        missing = request.graph_id
+        raise graph_missing(missing) if request.version is None else version_missing(missing, request.version)
+    return graph
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A request under an idempotency key: the same ones have the same digest, whatever the order of their keys."""
-
-    user_id: UserId
-    key: str
-    digest: str
-    graph_exec_id: GraphExecId
-
-    @classmethod
-    def of(
-        cls, user_id: UserId, key: str | None, graph_id: GraphId, version: int | None, request: ExecuteIn
-    ) -> "_Claim | None":
-        if key is None:
-            return None
-        same = _sorted({"graph_id": graph_id, "version": version, **request.model_dump()})
-        digest = hashlib.sha256(dump_json(same)).hexdigest()
-        return cls(user_id=user_id, key=key, digest=digest, graph_exec_id=graph_exec_id_for_key(user_id, key))
+async def _get_preset(unit: UnitOfWork, user_id: UserId, preset_id: PresetId, graph: Graph) -> Preset:
+    preset = await unit.presets.find(user_id, preset_id)
+    if preset is None:
+        raise preset_missing(preset_id)
+    if preset.graph_id != graph.id:
+        raise InvalidRequestError(f"Preset #{preset.id} is for graph #{preset.graph_id}, not for #{graph.id}.")
+    if not preset.is_active:
+        raise ConflictError(f"Preset #{preset.id} is not active. Set its `is_active` to true to run it.")
+    return preset
 
 
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+def _masks_of(input: ExecuteGraphInput, request: RunRequest) -> dict[NodeId, Values]:
+    """The masks that the caller gave, as the plan holds them."""
+    masks = {
+        node.id: {pin: value for pin, value in node.masks.items() if pin in given}
+        for node in input.plan.nodes
+        if (given := request.nodes_input_masks.get(node.id)) is not None
+    }
+    return {node_id: pins for node_id, pins in masks.items() if pins}
