@@ -186,6 +186,8 @@ class Block(ABC, Generic[InputT]):
         timeout: wall clock of one attempt; `metadata.timeout_seconds` of a node overrides it.
         retry: None means the default of the effect.
         static_output: links out of this block are static.
+        is_sensitive_action: a run may ask a person before it does what the block is for.
+        webhook_provider: whose calls a WEBHOOK_MANUAL block waits for; others name it with their credentials.
         disabled: visible, but refused on every path; the text says what is missing.
         examples: what the block reference shows and the base test of blocks runs.
     """
@@ -205,6 +207,8 @@ class Block(ABC, Generic[InputT]):
     retry: ClassVar[RetryPolicy | None] = None
     uses_idempotency_key: ClassVar[bool] = False
     disabled: ClassVar[str | None] = None
+    is_sensitive_action: ClassVar[bool] = False
+    webhook_provider: ClassVar[str | None] = None
     examples: ClassVar[tuple[BlockExample, ...]] = ()
 
     @abstractmethod
