@@ -1,0 +1,67 @@
+"""References of agent nodes to other graphs, which change their ids when they move to another place."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from models.graph import Graph, Node
+from models.ids import AGENT_EXECUTOR_BLOCK_ID, GraphId, UserId
+
+MAX_SUB_GRAPHS = 100
+MAX_VERSION = 2_147_483_647
+
+_ALIAS = "agent_executor_block"
+
+
+class GraphReference(NamedTuple):
+    """`version` is None where the node says nothing that could be one."""
+
+    graph_id: GraphId
+    version: int | None
+
+
+def is_agent_node(node: Node) -> bool:
+    """Whether the node runs another graph."""
+    return node.block_id in (AGENT_EXECUTOR_BLOCK_ID, _ALIAS)
+
+
+def reference_of(node: Node) -> GraphReference | None:
+    """The graph an agent node runs; None for other nodes, and where it names none."""
+    if not is_agent_node(node):
+        return None
+    graph_id, version = node.input_default.get("graph_id"), node.input_default.get("graph_version")
+    if not isinstance(graph_id, str) or not graph_id:
+        return None
+    is_version = isinstance(version, int) and not isinstance(version, bool) and 1 <= version <= MAX_VERSION
+    return GraphReference(GraphId(graph_id), version if is_version else None)
+
+
+def references_of(graph: Graph) -> tuple[GraphReference, ...]:
+    """Each graph that `graph` runs, once, in the order of its nodes."""
+    return tuple(dict.fromkeys(found for node in graph.nodes if (found := reference_of(node)) is not None))
+
+
+def owned_by(node: Node, user_id: UserId) -> Node:
+    """An agent node as its owner's: it runs graphs of `user_id` only, and has `inputs` (once called `data`)."""
+    if not is_agent_node(node):
+        return node
+    constants = dict(node.input_default)
+    if constants.get("inputs") is None:
+        legacy = constants.pop("data", None)
+        constants["inputs"] = legacy if isinstance(legacy, dict) else {}
+    return node.model_copy(update={"input_default": {**constants, "user_id": user_id}})
+
+
+def redirected(node: Node, resolve: Callable[[GraphReference], GraphReference | None]) -> Node:
+    """The node with its reference replaced by what `resolve` makes of it, if anything."""
+    reference = reference_of(node)
+    target = resolve(reference) if reference is not None else None
+    if target is None:
+        return node
+    changed = {"graph_id": target.graph_id, "graph_version": target.version}
+    return node.model_copy(update={"input_default": {**node.input_default, **changed}})
+
+
+def pins_of(schema: object) -> frozenset[str]:
+    """The names of the properties of an object schema, which are the pins of a graph run as a node."""
+    properties = cast("dict[str, Any]", schema).get("properties") if isinstance(schema, dict) else None
+    return frozenset(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else frozenset()
