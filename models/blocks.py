@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.json_schema import inline_schema
 from models.pins import ERROR_PIN, base_name
+from models.waits import WaitEnd, WaitRequest
 
 
 class BlockKind(StrEnum):
@@ -31,6 +32,18 @@ class BlockKind(StrEnum):
     WEBHOOK_MANUAL = "Webhook (manual)"
     HUMAN_IN_THE_LOOP = "Human In The Loop"
     MCP_TOOL = "MCP Tool"
+
+
+class ExecutorKind(StrEnum):
+    """What the engine does when a node of the block fires."""
+
+    ACTIVITY = "activity"
+    TIMER = "timer"
+    REVIEW = "review"
+    EVENT_WAIT = "event_wait"
+    CHILD = "child"
+    SKIP = "skip"
+    STEPPED = "stepped"
 
 
 class BlockEffect(StrEnum):
@@ -138,6 +151,8 @@ class BlockContext:
         heartbeat: tells the engine that the block is alive; the wrapper already does so every second, so only a
             block that wants to notice cancellation at a certain point needs it.
         services: ports for what a block may not do itself, by name (for example `language_model`).
+        human_in_the_loop_safe_mode: False: reviews are passed over.
+        auto_approved: a reviewer has approved this and all later executions of the node.
     """
 
     user_id: UserId
@@ -151,6 +166,8 @@ class BlockContext:
     user_timezone: str = "UTC"
     heartbeat: Callable[[], Awaitable[None]] = _no_heartbeat
     services: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    human_in_the_loop_safe_mode: bool = True
+    auto_approved: bool = False
 
 
 InputT = TypeVar("InputT", bound=BaseModel)
@@ -190,6 +207,11 @@ class Block(ABC, Generic[InputT]):
         webhook_provider: whose calls a WEBHOOK_MANUAL block waits for; others name it with their credentials.
         disabled: visible, but refused on every path; the text says what is missing.
         examples: what the block reference shows and the base test of blocks runs.
+        executor: what the engine does when a node of the block fires.
+        is_sensitive: where the run's `sensitive_action_safe_mode` is on, a person sees the input before the block runs.
+        streams: its emissions are routed while it runs.
+        replayable_stream: run again with the same input, it emits the same values in the same order, so that it may be
+            repeated although some of them were routed.
     """
 
     id: ClassVar[str]
@@ -210,6 +232,10 @@ class Block(ABC, Generic[InputT]):
     is_sensitive_action: ClassVar[bool] = False
     webhook_provider: ClassVar[str | None] = None
     examples: ClassVar[tuple[BlockExample, ...]] = ()
+    executor: ClassVar[ExecutorKind] = ExecutorKind.ACTIVITY
+    is_sensitive: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
+    replayable_stream: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, input: InputT, context: BlockContext) -> AsyncIterator[Emission]:
@@ -274,3 +300,24 @@ class Block(ABC, Generic[InputT]):
     def check_emission(cls, pin_name: str, input: BaseModel) -> bool:
         """Whether the running block may emit on `pin_name`."""
         return base_name(pin_name) in cls.Output.model_fields or pin_name == ERROR_PIN
+
+
+class WaitingBlock(Block[InputT]):
+    """A block that waits for time, people, events or another agent, without running meanwhile.
+
+    In a graph the engine calls `plan_wait` instead of `run`, and `resume` when the wait is over. A Delay needs no
+    `resume`: it says beforehand what it emits.
+    """
+
+    @abstractmethod
+    async def plan_wait(self, input: InputT, context: BlockContext) -> WaitRequest:
+        """What to wait for. Called again if a worker dies meanwhile.
+
+        Raises:
+            BlockError: the node execution fails with this message.
+        """
+        raise NotImplementedError
+
+    def resume(self, input: InputT, end: WaitEnd, context: BlockContext) -> AsyncIterator[Emission]:
+        """Yields `(pin, value)` pairs after the wait; as `run`."""
+        raise NotImplementedError

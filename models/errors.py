@@ -105,6 +105,13 @@ class ConflictError(AppError):
     category = Category.RESOURCE
 
 
+class TooManyRequestsError(AppError):
+    code = "too_many_requests"
+    severity = Severity.LOW
+    category = Category.RESOURCE
+    retryable = True
+
+
 class InsufficientCreditsError(AppError):
     code = "insufficient_credits"
     severity = Severity.MEDIUM

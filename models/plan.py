@@ -4,11 +4,11 @@ Everything the workflow needs is in it: the workflow never reads the block regis
 not break the replay of a running history. It carries no secret.
 """
 
-from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.blocks import BlockKind
+from models.blocks import BlockKind, ExecutorKind
 from models.ids import BlockId, GraphId, LinkId, NodeId
 from models.values import Value
 
@@ -20,18 +20,6 @@ MAX_PLAN_BYTES = 1_572_864
 MAX_NODES = 5_000
 
 
-class ExecutorKind(StrEnum):
-    """What the engine does when a node fires."""
-
-    ACTIVITY = "activity"
-    TIMER = "timer"
-    REVIEW = "review"
-    EVENT_WAIT = "event_wait"
-    CHILD = "child"
-    SKIP = "skip"
-    STEPPED = "stepped"
-
-
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,6 +29,22 @@ class PlanRetry(_Wire):
     initial_seconds: float = 1.0
     backoff: float = 2.0
     max_seconds: float = 60.0
+
+
+class PlanReview(_Wire):
+    """How long a review of this node may take, what happens then, and when reviewers are reminded."""
+
+    expires_after_seconds: float | None = None
+    on_expiry: Literal["reject", "approve", "fail"] = "reject"
+    remind_after_seconds: tuple[float, ...] = ()
+
+
+class PlanPinned(_Wire):
+    """One output that stands in for the block's: its pin, its value, and the parts dynamic links take."""
+
+    pin: str
+    value: Value
+    selected: dict[str, Value] = Field(default_factory=dict[str, Value])
 
 
 class PlanBlock(_Wire):
@@ -70,6 +74,7 @@ class PlanNode(_Wire):
         links: outbound links in the order in which values travel over them.
         is_start: fires once when the run begins.
         graph_pin: for INPUT and OUTPUT nodes, the name of the graph's input or output.
+        pinned: emitted in this order instead of running the block; only in test runs.
     """
 
     id: NodeId
@@ -84,6 +89,8 @@ class PlanNode(_Wire):
     graph_pin: str | None = None
     retry: PlanRetry = PlanRetry()
     timeout_seconds: float = 1800.0
+    review: PlanReview | None = None
+    pinned: tuple[PlanPinned, ...] | None = None
 
 
 class ExecutionPlan(_Wire):

@@ -10,9 +10,12 @@ from pydantic import BaseModel
 from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
+    from models.controls import ControlAction, ControlAnswer, ControlRecord, ControlRequest, RunPhase
     from models.events import ExecutionEvent
     from models.execution_outputs import RecordedOutputs
     from models.execution_records import NodeCursor
+    from models.reviews import OpenEvent, OpenReview
+    from models.waits import Resolution
     from models.wire import (
         CloseExecutionInput,
         ExecuteGraphInput,
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
         RunIdentity,
         RunOpening,
         StopRequest,
+        StreamedOutputs,
     )
+    from models.wire_model import Wire
 
 
 class BlobStore(Protocol):
@@ -92,6 +97,29 @@ class ExecutionRecorder(Protocol):
         ...
 
 
+class WaitRecorder(Protocol):
+    """The projection of waits and of what people did to a run. Each call is one transaction, idempotent and monotone:
+    what has ended stays ended."""
+
+    async def open_review(self, run: "RunIdentity", review: "OpenReview") -> None:
+        """Ensures a WAITING review of this node execution and generation."""
+        ...
+
+    async def open_event(self, run: "RunIdentity", event: "OpenEvent") -> None:
+        """Ensures that an event is awaited. While it is, a later call replaces the token, whose answer got lost."""
+        ...
+
+    async def end_wait(self, node_exec_id: NodeExecId, generation: int, resolution: "Resolution") -> None:
+        """How the review or event of this node execution and generation ended; nothing if there is none."""
+        ...
+
+    async def record_controls(self, run: "RunIdentity", controls: Sequence["ControlRecord"]) -> None: ...
+
+    async def record_phase(self, run: "RunIdentity", phase: "RunPhase") -> None:
+        """Status, reason and pause of a run that has not ended. An older phase than the recorded one changes nothing."""
+        ...
+
+
 class GraphRunner(Protocol):
     """Starts and controls the workflows that execute graphs."""
 
@@ -109,6 +137,46 @@ class GraphRunner(Protocol):
 
     async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
         """Requests Temporal cancellation, which an ended execution ignores; False if Temporal does not know it."""
+        ...
+
+    async def pause(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: "ControlRequest") -> bool:
+        """False if the execution has ended; pausing a paused one changes nothing."""
+        ...
+
+    async def resume(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: "ControlRequest") -> bool:
+        """False if the execution has ended."""
+        ...
+
+    async def control(
+        self,
+        graph_exec_id: GraphExecId,
+        *,
+        owner_key_id: OwnerKeyId,
+        action: "ControlAction",
+        argument: "Wire",
+        request_id: str,
+    ) -> "ControlAnswer":
+        """Carries out one of the actions that the execution answers (a Temporal Update); the same `request_id` answers
+        the same.
+
+        Raises:
+            NotFoundError: there is no such node execution, review or event in the run.
+            ConflictError: it is not in a state that allows the action, or the execution has ended.
+            InvalidRequestError: the argument is wrong.
+            TooManyRequestsError: the execution has as many actions under way as it can take.
+            ServiceUnavailableError: Temporal does not answer.
+        """
+        ...
+
+    async def send_outputs(
+        self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, outputs: "StreamedOutputs"
+    ) -> None:
+        """Hands emissions of a running block to its execution.
+
+        Raises:
+            ServiceUnavailableError: Temporal does not answer.
+            NotFoundError: the execution has ended.
+        """
         ...
 
     async def wait_closed(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, timeout: timedelta) -> bool:

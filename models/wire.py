@@ -3,16 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from models.controls import ControlRecord, RunOptions, RunPhase
 from models.execution import ExecutionStats, ExecutionStatus, Trigger
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
-from models.plan import ExecutionPlan
+from models.plan import ExecutionPlan, PlanReview
 from models.values import Value
-
-
-class Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+from models.waits import Resumption, Wait, WaitShown
+from models.wire_model import Wire
 
 
 class RunIdentity(Wire):
@@ -39,11 +38,12 @@ class RunOpening(Wire):
 
 
 class ExecuteGraphInput(Wire):
-    """`inputs` maps graph input name -> value; `carried` is the state of an earlier run of the same execution."""
+    """`carried` is the state of an earlier run of the same execution. Without a plan, the run begins by making it."""
 
     run: RunIdentity
-    plan: ExecutionPlan
+    plan: ExecutionPlan | None = None
     opening: RunOpening
+    options: RunOptions = RunOptions()
     user_timezone: str = "UTC"
     carried: "CarriedState | None" = None
 
@@ -57,6 +57,7 @@ class CarriedState(Wire):
 
     dataflow: dict[str, Any] = Field(default_factory=dict[str, Any])
     progress: dict[str, Any] = Field(default_factory=dict[str, Any])
+    control: dict[str, Any] = Field(default_factory=dict[str, Any])
     parts: tuple[Value, ...] = ()
 
 
@@ -87,6 +88,9 @@ class ExecutionProgress(Wire):
     failed: int
     routed: int
     stopping: bool = False
+    waiting: int = 0
+    held: int = 0
+    paused: bool = False
 
 
 # --- execute_block ----------------------------------------------------------------------------------------------
@@ -103,6 +107,10 @@ class ExecuteBlockInput(Wire):
         storage_left_bytes: what the run may still store, if that is less than a node execution may store anyway.
         opening: set on the first dispatched node execution: the activity records the run as RUNNING with it.
         step_state, step_results: a STEPPED block dispatched again after its calls ended.
+        options: of the run, where they differ from the defaults.
+        resumption: the node execution has waited, and goes on.
+        auto_approved: a reviewer has approved all executions of this node.
+        review: the node's own settings for reviews.
     """
 
     run: RunIdentity
@@ -125,6 +133,10 @@ class ExecuteBlockInput(Wire):
     opening: RunOpening | None = None
     step_state: Value | None = None
     step_results: "tuple[NodeCallResult, ...]" = ()
+    options: RunOptions | None = None
+    resumption: Resumption | None = None
+    auto_approved: bool = False
+    review: PlanReview | None = None
 
 
 class BlockOutputItem(Wire):
@@ -154,12 +166,14 @@ class BlockFinished(Wire):
     """The block ran to its end.
 
     Attributes:
+        streamed: how many emissions went ahead by signal; `outputs` are those after them.
         unrecorded: the projection could not be written; the closing activity does it.
         stored_bytes: what this node execution has added to what its run stores.
     """
 
     kind: Literal["finished"] = "finished"
     outputs: tuple[BlockOutputItem, ...] = ()
+    streamed: int = 0
     seconds: float = 0.0
     cost: int = 0
     unrecorded: "NodeRecord | None" = None
@@ -174,8 +188,34 @@ class Continue(Wire):
     state_ref: Value = Value()
 
 
+class BlockWaiting(Wire):
+    """The node execution waits. Its row says so already.
+
+    Attributes:
+        outputs: emitted before the wait begins.
+        tick_outputs: what each tick of a timer emits.
+        attempt: the attempt that says this.
+    """
+
+    kind: Literal["waiting"] = "waiting"
+    wait: Wait
+    outputs: tuple[BlockOutputItem, ...] = ()
+    tick_outputs: tuple[BlockOutputItem, ...] = ()
+    attempt: int = 1
+    stored_bytes: int = 0
+
+
 class ExecuteBlockResult(Wire):
-    outcome: Annotated[BlockFinished | Continue, Field(discriminator="kind")]
+    outcome: Annotated[BlockFinished | Continue | BlockWaiting, Field(discriminator="kind")]
+
+
+class StreamedOutputs(Wire):
+    """Signal `stream_outputs`: emissions of a running block, the first one being its `first_seq`-th (from 0)."""
+
+    node_exec_id: NodeExecId
+    generation: int
+    first_seq: int
+    outputs: tuple[BlockOutputItem, ...]
 
 
 class BlockFailure(Wire):
@@ -188,6 +228,7 @@ class BlockFailure(Wire):
     cost: int = 0
     unrecorded: "NodeRecord | None" = None
     stored_bytes: int = 0
+    streamed: int = 0
 
 
 class NodeRecord(Wire):
@@ -209,16 +250,22 @@ class NodeRecord(Wire):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     execution_time: float | None = None
+    wait: WaitShown | None = None
+    pinned: bool = False
 
 
 # --- recording --------------------------------------------------------------------------------------------------
 
 
 class RecordExecutionsInput(Wire):
-    """Node executions the workflow knows about and no activity recorded (time-outs, terminated ones, native nodes)."""
+    """Node executions the workflow knows about and no activity recorded (time-outs, terminated ones, waits that ended),
+    and what became of the run."""
 
     run: RunIdentity
     records: tuple[NodeRecord, ...] = ()
+    controls: tuple[ControlRecord, ...] = ()
+    phase: RunPhase | None = None
+    opening: RunOpening | None = None
 
 
 class CloseExecutionInput(Wire):
@@ -239,6 +286,7 @@ class CloseExecutionInput(Wire):
     output_nodes: dict[NodeId, str] = Field(default_factory=dict[NodeId, str])
     terminal_nodes: tuple[NodeId, ...] = ()
     unrecorded: tuple[NodeRecord, ...] = ()
+    controls: tuple[ControlRecord, ...] = ()
 
 
 class CloseExecutionResult(Wire):
@@ -264,6 +312,28 @@ class StoredValues(Wire):
 
 class CarriedPart(Wire):
     text: str
+
+
+# --- runs of other graphs -------------------------------------------------------------------------------------------
+
+
+class OpenExecutionInput(Wire):
+    """A run that was not started by the gateway makes its plan first. `masks`: node id -> pin -> value."""
+
+    run: RunIdentity
+    opening: RunOpening
+    options: RunOptions = RunOptions()
+
+
+class OpenedExecution(Wire):
+    plan: ExecutionPlan
+
+
+class RemindReviewInput(Wire):
+    run: RunIdentity
+    node_exec_id: NodeExecId
+    generation: int = 0
+    number: int
 
 
 for _model in (ExecuteGraphInput, ExecuteBlockInput, BlockFinished, BlockFailure):

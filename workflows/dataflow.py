@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.blocks import BlockKind
+from models.blocks import BlockKind, ExecutorKind
 from models.execution import StarvedNode
 from models.ids import NodeId
 from models.pins import ERROR_PIN, TOOL_DELIMITER, TOOL_PIN, is_tool_pin, source_matches
-from models.plan import ExecutionPlan, ExecutorKind, PlanLink, PlanNode
+from models.plan import ExecutionPlan, PlanLink, PlanNode
 from models.values import Value, Values
 from models.wire import BlockOutputItem
 from workflows.node_state import Firing, NodeState, Slot, dump_firing, dump_node, load_firing, load_node

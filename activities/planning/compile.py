@@ -5,11 +5,11 @@ from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
 from activities.planning.node_options import read_retry, read_timeout_seconds, title_of
-from models.blocks import BlockKind
+from models.blocks import BlockKind, ExecutorKind
 from models.errors import GraphValidationError
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId, NodeId
-from models.plan import MAX_PLAN_BYTES, ExecutionPlan, ExecutorKind, PlanBlock, PlanLink, PlanNode
+from models.plan import MAX_PLAN_BYTES, ExecutionPlan, PlanBlock, PlanLink, PlanNode
 from models.value_store import ValueStore
 from models.values import Values
 

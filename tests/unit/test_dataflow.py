@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from models.blocks import BlockKind
+from models.blocks import BlockKind, ExecutorKind
 from models.ids import BlockId, GraphId, LinkId, NodeId
-from models.plan import ExecutionPlan, ExecutorKind, PlanBlock, PlanLink, PlanNode
+from models.plan import ExecutionPlan, PlanBlock, PlanLink, PlanNode
 from models.values import Value
 from models.wire import BlockOutputItem
 from workflows.dataflow import Dataflow

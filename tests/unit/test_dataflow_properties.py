@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.blocks import ExecutorKind
 from models.ids import NodeId
 from models.pins import base_name, is_dynamic
-from models.plan import ExecutionPlan, ExecutorKind, PlanLink, PlanNode
+from models.plan import ExecutionPlan, PlanLink, PlanNode
 from models.values import Value
 from models.wire import BlockOutputItem
 from tests.unit.test_dataflow import Run, make_plan

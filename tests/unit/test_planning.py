@@ -8,11 +8,11 @@ import pytest
 from activities.blocks.registry import BlockRegistry
 from activities.planning.compile import compile_plan
 from activities.planning.validate import REQUIRED, NodeErrors, check_runnable, check_structure
-from models.blocks import Block, BlockContext, BlockInput, BlockKind, Emission, pin
+from models.blocks import Block, BlockContext, BlockInput, BlockKind, Emission, ExecutorKind, pin
 from models.errors import GraphValidationError, UnknownBlockError
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId
-from models.plan import MAX_NODES, MAX_PLAN_BYTES, ExecutionPlan, ExecutorKind
+from models.plan import MAX_NODES, MAX_PLAN_BYTES, ExecutionPlan
 from models.value_store import ValueStore, run_prefix
 from tests.builders import make_graph, make_link, make_node
 from tests.fakes import MemoryBlobStore
