@@ -1,22 +1,17 @@
-"""Which blocks there are: every module beside this one, and installed packages with entry points `perdure.blocks`."""
+"""Which blocks there are, found by id or alias."""
 
-import importlib
-import inspect
-import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.metadata import entry_points
-from types import ModuleType
 from typing import Any, Self
 
-import activities.blocks
+from pydantic import BaseModel
+
+from activities.blocks.discovery import BlockProblem, find_built_in_blocks, find_installed_blocks
 from models.blocks import Block
 from models.errors import ConfigurationError, UnknownBlockError
 
 BlockType = type[Block[Any]]
-
-ENTRY_POINT_GROUP = "perdure.blocks"
 
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _REQUIRED_ATTRIBUTES = ("id", "description", "Input", "Output")
@@ -28,54 +23,70 @@ def alias_of(class_name: str) -> str:
 
 
 class BlockRegistry:
-    """An immutable set of block classes, found by id or alias.
+    """A set of block classes, found by id or alias.
 
     Args:
         blocks: the classes, in any order.
+
+    Attributes:
+        problems: what has been left out of it, and why.
 
     Raises:
         ConfigurationError: two blocks share a name, an id or an alias, or a class declares too little.
     """
 
     def __init__(self, blocks: Iterable[BlockType]) -> None:
-        self._blocks = sorted(blocks, key=lambda block: block.name())
+        self._blocks: list[BlockType] = []
         self._by_key: dict[str, BlockType] = {}
-        for block in self._blocks:
-            missing = [attribute for attribute in _REQUIRED_ATTRIBUTES if not hasattr(block, attribute)]
-            if missing:
-                raise ConfigurationError(f"Block {block.name()!r} declares no {', '.join(missing)}. Add them.")
-            for key in dict.fromkeys((block.id, alias_of(block.name()), *block.aliases)):
-                self._add(key, block)
+        self.problems: tuple[BlockProblem, ...] = ()
+        for block in sorted(blocks, key=lambda block: block.name()):
+            self._add(block)
 
-    def _add(self, key: str, block: BlockType) -> None:
-        other = self._by_key.setdefault(key, block)
-        if other is not block:
-            raise ConfigurationError(
-                f"Blocks {_place(other)} and {_place(block)} share the id or alias {key!r}. Rename one."
-            )
+    def _add(self, block: BlockType) -> None:
+        """Raises ConfigurationError, and then is as it was."""
+        _check_declaration(block)
+        keys = dict.fromkeys((block.id, alias_of(block.name()), *block.aliases))
+        for key in keys:
+            other = self._by_key.get(key, block)
+            if other is not block:
+                raise ConfigurationError(
+                    f"Blocks {_place(other)} and {_place(block)} share the id or alias {key!r}. Rename one."
+                )
+        self._by_key.update(dict.fromkeys(keys, block))
+        if block not in self._blocks:
+            self._blocks.append(block)
+
+    @classmethod
+    def built_in(cls) -> Self:
+        """The blocks of Perdure itself. Raises ConfigurationError as the constructor does."""
+        return cls(find_built_in_blocks())
 
     @classmethod
     def discover(cls) -> Self:
-        """All built-in blocks and those of installed packages.
+        """The blocks of Perdure itself, and those of installed packages.
 
-        An entry point of the group `perdure.blocks` names a block class or a module that defines some.
-
-        Raises:
-            ConfigurationError: an entry point cannot be loaded, or as for the constructor.
+        What is wrong with a package costs its blocks and nothing else: they are left out, and `problems` says why. Of
+        two blocks with the same id or alias the built-in one is kept, else that of the package first by name.
         """
-        found: dict[BlockType, None] = {}
-        for module in _built_in_modules():
-            found.update(dict.fromkeys(_blocks_in(module)))
-        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        registry = cls.built_in()
+        installed, problems = find_installed_blocks()
+        for found in installed:
             try:
-                loaded = entry_point.load()
+                registry._add(found.block)
+                # A schema that cannot be made would fail later, and for everybody.
+                found.block.input_schema()
+                found.block.output_schema()
             except Exception as error:
-                raise ConfigurationError(
-                    f"Entry point {entry_point.name!r} ({entry_point.value}) of group {ENTRY_POINT_GROUP!r} "
-                    f"cannot be loaded: {error}. Repair or uninstall its package."
-                ) from error
-            found.update(dict.fromkeys(_blocks_of_entry_point(entry_point.name, loaded)))
-        return cls(found)
+                reason = error.message if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}."
+                registry._remove(found.block)
+                problems.append(found.problem(f"Block {_place(found.block)} cannot be used: {reason}"))
+        registry._blocks.sort(key=lambda block: block.name())
+        registry.problems = tuple(problems)
+        return registry
+
+    def _remove(self, block: BlockType) -> None:
+        self._blocks = [other for other in self._blocks if other is not block]
+        self._by_key = {key: other for key, other in self._by_key.items() if other is not block}
 
     def find(self, block_id: str) -> BlockType | None:
         """The block with this id or alias, or None."""
@@ -99,30 +110,20 @@ class BlockRegistry:
         return list(self._blocks)
 
 
-def _built_in_modules() -> Iterator[ModuleType]:
-    for info in pkgutil.walk_packages(activities.blocks.__path__, activities.blocks.__name__ + "."):
-        yield importlib.import_module(info.name)
+def _check_declaration(block: BlockType) -> None:
+    missing = [attribute for attribute in _REQUIRED_ATTRIBUTES if not hasattr(block, attribute)]
+    if missing:
+        raise ConfigurationError(f"Block {block.name()!r} declares no {', '.join(missing)}. Add them.")
+    wrong = [name for name in ("Input", "Output") if not _is_model(getattr(block, name))]
+    if wrong:
+        raise ConfigurationError(f"{' and '.join(wrong)} of block {block.name()!r} must be pydantic models.")
+    aliases: object = block.aliases
+    if not isinstance(aliases, tuple) or not all(isinstance(key, str) and key for key in (block.id, *aliases)):
+        raise ConfigurationError(f"Id and tuple of aliases of block {block.name()!r} must be texts that are not empty.")
 
 
-def _blocks_in(module: ModuleType) -> list[BlockType]:
-    """Concrete public block classes that `module` itself defines."""
-    return [
-        value
-        for name, value in vars(module).items()
-        if _is_block(value) and value.__module__ == module.__name__ and not name.startswith("_")
-    ]
-
-
-def _blocks_of_entry_point(name: str, loaded: object) -> list[BlockType]:
-    if isinstance(loaded, ModuleType):
-        return _blocks_in(loaded)
-    if isinstance(loaded, type) and _is_block(loaded):
-        return [loaded]
-    raise ConfigurationError(f"Entry point {name!r} of group {ENTRY_POINT_GROUP!r} names neither a block nor a module.")
-
-
-def _is_block(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Block) and not inspect.isabstract(value)
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
 
 
 def _place(block: BlockType) -> str:

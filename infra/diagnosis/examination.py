@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.diagnosis.blobs import check_blob_store, local_folder
+from infra.diagnosis.blocks import check_blocks
 from infra.diagnosis.configuration import check_settings
 from infra.diagnosis.finding import Finding, ok, problem, warning
 from infra.diagnosis.folder import SpaceProbe, check_folder, check_space, find_local_data, measure_space
@@ -46,6 +47,7 @@ class Examination:
         checks: dict[str, Check] = {
             "python": self._python,
             "programs": self._programs,
+            "blocks": self._blocks,
             "settings": self._settings,
             "encryption keys": self._encryption_keys,
             "token key": self._token_key,
@@ -78,6 +80,9 @@ class Examination:
     async def _programs(self) -> list[Finding]:
         external = self.situation.external
         return list(await asyncio.gather(*(check_program(name, needed=name not in external) for name in PROGRAMS)))
+
+    async def _blocks(self) -> list[Finding]:
+        return await asyncio.to_thread(check_blocks)
 
     async def _settings(self) -> list[Finding]:
         return await asyncio.to_thread(check_settings, self.situation)

@@ -18,6 +18,7 @@ from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
 from infra.clock import SystemClock
 from infra.crypto import KeyRing
+from infra.installed_blocks import discover_blocks
 from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
@@ -73,7 +74,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         yield Container(
             units=units,
             authenticator=Authenticator(units=units, tokens=tokens, clock=clock),
-            blocks=blocks or BlockRegistry.discover(),
+            blocks=blocks or discover_blocks(),
             blobs=blobs,
             runner=runner,
             events=events,

@@ -19,6 +19,7 @@ from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
 from infra.clock import SystemClock
 from infra.crypto import KeyRing
+from infra.installed_blocks import discover_blocks
 from infra.postgres import Database
 from infra.settings import Settings, WorkerSettings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
@@ -69,7 +70,7 @@ async def activity_set(
     try:
         yield ActivitySet(
             blocks=BlockActivities(
-                blocks=blocks or BlockRegistry.discover(),
+                blocks=blocks or discover_blocks(),
                 values=values,
                 recorder=recorder,
                 recording=recording,
