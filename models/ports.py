@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.events import ExecutionEvent
     from models.execution_outputs import RecordedOutputs
     from models.execution_records import NodeCursor
+    from models.media import MediaFile
     from models.reviews import OpenEvent, OpenReview
     from models.waits import Resolution
     from models.wire import (
@@ -254,6 +255,38 @@ class TemplateRenderer(Protocol):
 
     async def render(self, template: str, values: Mapping[str, Any], *, escape_html: bool) -> str:
         """Raises BlockError if the template is wrong or over a limit of time, memory or output."""
+        ...
+
+
+class FileStore(Protocol):
+    """Files of runs. A run reaches its own files and no others; they go with it."""
+
+    async def save(self, file: "MediaFile", *, graph_exec_id: GraphExecId) -> str:
+        """A reference to the stored file, the same for the same file. Raises BlockError if it is too large."""
+        ...
+
+    async def load(self, reference: str, *, graph_exec_id: GraphExecId) -> "MediaFile":
+        """The file of a reference (or of the path after its run).
+
+        Raises:
+            BlockError: it names no file of this run.
+        """
+        ...
+
+    async def download(self, url: str) -> "MediaFile":
+        """Raises BlockError if this server downloads nothing, or the file cannot be had."""
+        ...
+
+
+class KeyValueStore(Protocol):
+    """What blocks keep beyond a run: JSON values by (user, key)."""
+
+    async def find(self, user_id: UserId, key: str) -> Any:
+        """The value; None if there is none."""
+        ...
+
+    async def put(self, user_id: UserId, key: str, value: Any) -> None:
+        """Sets the value, whatever was there. Repeating it changes nothing."""
         ...
 
 
