@@ -64,7 +64,7 @@ def http_script() -> Iterator[HttpScript]:
             self.end_headers()
             self.wfile.write(raw.encode())
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
         def log_message(self, *_: object) -> None:
             pass

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from perdure_client.errors import UnexpectedAnswer, api_error
 
 T = TypeVar("T")
-Method = Literal["GET", "POST", "PUT", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 TOTAL_HEADER = "X-Total-Count"
 

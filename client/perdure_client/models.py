@@ -237,6 +237,29 @@ class Permission(StrEnum):
     MANAGE_API_KEYS = "MANAGE_API_KEYS"
 
 
+class Preset(Answer):
+    """`webhook_id` and `webhook` are null: nothing but a caller runs a preset."""
+
+    id: str
+    user_id: str
+    graph_id: str
+    graph_version: int
+    name: str
+    description: str
+    inputs: dict[str, Any]
+    credentials: dict[str, Any]
+    is_active: bool
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    webhook_id: str | None = None
+    webhook: dict[str, Any] | None = None
+
+
+class PresetPage(Answer):
+    presets: list[Preset]
+    pagination: Pagination
+
+
 class Ready(Answer):
     """`checks`: "ok" or "unavailable" by part."""
 
@@ -380,7 +403,7 @@ class GraphDiff(Answer):
 
 
 class GraphExecutionMeta(Answer):
-    """A run in lists and as the answer to execute, stop and cancel. A large input is shown as a note of its size."""
+    """A run in lists and as the answer to execute, stop and cancel. A large value is shown as a note of its size."""
 
     id: str
     user_id: str

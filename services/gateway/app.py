@@ -16,6 +16,7 @@ from services.gateway.features.codec.router import router as codec
 from services.gateway.features.executions.router import router as executions
 from services.gateway.features.graphs.router import router as graphs
 from services.gateway.features.health.router import router as health
+from services.gateway.features.presets.router import router as presets
 from services.gateway.features.users.router import router as users
 from services.gateway.middleware.body_limit import BodyLimit
 from services.gateway.middleware.cors import CorsByPath
@@ -59,6 +60,6 @@ def openapi_document() -> dict[str, Any]:
 
 def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
-    for router in (users, api_keys, blocks, graphs, executions, codec):
+    for router in (users, api_keys, blocks, graphs, executions, presets, codec):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
     add_auth_responses_to_openapi(app)

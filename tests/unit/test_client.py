@@ -153,6 +153,8 @@ async def test_refusals_are_not_repeated(script: HttpScript, call: Caller, statu
         ("graphs.create", ({},)),
         ("graphs.replace", ("g", {})),
         ("blocks.execute", ("b", {})),
+        ("presets.create", ("g", 1, "p")),
+        ("presets.create_from_run", ("e", "p")),
         ("api_keys.create", ("k",)),
         ("health", ()),
     ],
@@ -173,6 +175,21 @@ async def test_execute_is_repeated_under_one_key(script: HttpScript, call: Calle
     assert {(sent.method, sent.path) for sent in script.received} == {("POST", "/api/graphs/g/execute/3")}
     assert [sent.body for sent in script.received] == [{"inputs": {"n": 1}}] * 3
     assert len({sent.headers["Idempotency-Key"] for sent in script.received}) == 1
+
+
+async def test_a_preset_is_run_under_one_key(script: HttpScript, call: Caller) -> None:
+    script.answers(BROKEN, execution("QUEUED"))
+    assert (await call("presets.execute", "p", {"n": 1})).id == "e"
+    assert {(sent.method, sent.path) for sent in script.received} == {("POST", "/api/library/presets/p/execute")}
+    assert [sent.body for sent in script.received] == [{"inputs": {"n": 1}, "credential_inputs": {}}] * 2
+    assert len({sent.headers["Idempotency-Key"] for sent in script.received}) == 1
+
+
+async def test_execute_names_a_preset_and_carries_masks(script: HttpScript, call: Caller) -> None:
+    script.answers(execution("QUEUED"))
+    await call("execute", "g", preset_id="p", nodes_input_masks={"n": {"pin": [1]}})
+    assert script.received[0].path == "/api/graphs/g/execute?preset_id=p"
+    assert script.received[0].body == {"inputs": {}, "nodes_input_masks": {"n": {"pin": [1]}}}
 
 
 async def test_two_executes_are_two_runs_unless_they_say_otherwise(script: HttpScript, call: Caller) -> None:

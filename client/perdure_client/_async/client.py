@@ -10,8 +10,9 @@ from perdure_client._async.api_keys import AsyncApiKeysCalls
 from perdure_client._async.blocks import AsyncBlocksCalls
 from perdure_client._async.executions import PATIENCE_SECONDS, AsyncExecutionsCalls
 from perdure_client._async.graphs import AsyncGraphsCalls
+from perdure_client._async.presets import AsyncPresetsCalls
 from perdure_client._async.transport import AsyncTransport
-from perdure_client._request import Request, one, path_of
+from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
 from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
@@ -27,6 +28,7 @@ class AsyncPerdureClient:
     Attributes:
         graphs: graphs and their versions.
         executions: runs of graphs.
+        presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
     """
@@ -55,6 +57,7 @@ class AsyncPerdureClient:
         self._transport = AsyncTransport(settings, Retries(max_retries), http=transport)
         self.graphs = AsyncGraphsCalls(self._transport)
         self.executions = AsyncExecutionsCalls(self._transport)
+        self.presets = AsyncPresetsCalls(self._transport)
         self.blocks = AsyncBlocksCalls(self._transport)
         self.api_keys = AsyncApiKeysCalls(self._transport)
 
@@ -77,6 +80,8 @@ class AsyncPerdureClient:
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
+        preset_id: str | None = None,
+        nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> GraphExecutionMeta:
         """Starts a run and answers at once.
@@ -87,19 +92,26 @@ class AsyncPerdureClient:
             graph_id: the graph.
             inputs: by name; those that the graph does not declare are ignored.
             version: the active one by default.
+            preset_id: a preset for this graph; its values hold where `inputs` has none.
+            nodes_input_masks: node id -> pin -> value, instead of whatever reaches that pin.
             idempotency_key: 1 to 255 visible ASCII characters; the same key and request answer the same run, also
                 days later and from another process. A new one by default.
 
         Raises:
-            NotFound: no such graph or version.
-            ValidationFailed: the graph cannot run with these inputs, or the key stands for another request.
+            NotFound: no such graph, version or preset.
+            Conflict: the preset is not active.
+            ValidationFailed: the graph cannot run with these values, or the key stands for another request.
         """
         parts: tuple[str | int, ...] = ("api", "graphs", graph_id, "execute")
+        body: dict[str, Any] = {"inputs": dict(inputs or {})}
+        if nodes_input_masks:
+            body["nodes_input_masks"] = {node_id: dict(pins) for node_id, pins in nodes_input_masks.items()}
         return await self._transport.call(
             Request(
                 method="POST",
                 path=path_of(*parts, *(() if version is None else (version,))),
-                body={"inputs": dict(inputs or {})},
+                params=given(preset_id=preset_id),
+                body=body,
                 headers={"Idempotency-Key": idempotency_key or str(uuid4())},
                 read=one(GraphExecutionMeta),
                 repeatable=True,
@@ -113,6 +125,8 @@ class AsyncPerdureClient:
         *,
         timeout: float | None = None,
         version: int | None = None,
+        preset_id: str | None = None,
+        nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> Results:
         """Runs a graph and gives its results, whether it has completed or failed: see their `status`.
@@ -122,13 +136,20 @@ class AsyncPerdureClient:
             inputs: by name; those that the graph does not declare are ignored.
             timeout: seconds to wait for the end; for ever by default.
             version: the active one by default.
-            idempotency_key: see `execute`.
+            preset_id, nodes_input_masks, idempotency_key: see `execute`.
 
         Raises:
             RunUnfinished: the time is over; the run goes on, and the error names it.
-            NotFound, ValidationFailed: as of `execute`.
+            NotFound, Conflict, ValidationFailed: as of `execute`.
         """
-        run = await self.execute(graph_id, inputs, version=version, idempotency_key=idempotency_key)
+        run = await self.execute(
+            graph_id,
+            inputs,
+            version=version,
+            preset_id=preset_id,
+            nodes_input_masks=nodes_input_masks,
+            idempotency_key=idempotency_key,
+        )
         await self.executions.wait(run.id, timeout=timeout)
         return await self.executions.results(run.id)
 

@@ -8,13 +8,14 @@ from uuid import uuid4
 
 import httpx2
 
-from perdure_client._request import Request, one, path_of
+from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
 from perdure_client._sync.api_keys import ApiKeysCalls
 from perdure_client._sync.blocks import BlocksCalls
 from perdure_client._sync.executions import PATIENCE_SECONDS, ExecutionsCalls
 from perdure_client._sync.graphs import GraphsCalls
+from perdure_client._sync.presets import PresetsCalls
 from perdure_client._sync.transport import Transport
 from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
 
@@ -29,6 +30,7 @@ class PerdureClient:
     Attributes:
         graphs: graphs and their versions.
         executions: runs of graphs.
+        presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
     """
@@ -57,6 +59,7 @@ class PerdureClient:
         self._transport = Transport(settings, Retries(max_retries), http=transport)
         self.graphs = GraphsCalls(self._transport)
         self.executions = ExecutionsCalls(self._transport)
+        self.presets = PresetsCalls(self._transport)
         self.blocks = BlocksCalls(self._transport)
         self.api_keys = ApiKeysCalls(self._transport)
 
@@ -79,6 +82,8 @@ class PerdureClient:
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
+        preset_id: str | None = None,
+        nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> GraphExecutionMeta:
         """Starts a run and answers at once.
@@ -89,19 +94,26 @@ class PerdureClient:
             graph_id: the graph.
             inputs: by name; those that the graph does not declare are ignored.
             version: the active one by default.
+            preset_id: a preset for this graph; its values hold where `inputs` has none.
+            nodes_input_masks: node id -> pin -> value, instead of whatever reaches that pin.
             idempotency_key: 1 to 255 visible ASCII characters; the same key and request answer the same run, also
                 days later and from another process. A new one by default.
 
         Raises:
-            NotFound: no such graph or version.
-            ValidationFailed: the graph cannot run with these inputs, or the key stands for another request.
+            NotFound: no such graph, version or preset.
+            Conflict: the preset is not active.
+            ValidationFailed: the graph cannot run with these values, or the key stands for another request.
         """
         parts: tuple[str | int, ...] = ("api", "graphs", graph_id, "execute")
+        body: dict[str, Any] = {"inputs": dict(inputs or {})}
+        if nodes_input_masks:
+            body["nodes_input_masks"] = {node_id: dict(pins) for node_id, pins in nodes_input_masks.items()}
         return self._transport.call(
             Request(
                 method="POST",
                 path=path_of(*parts, *(() if version is None else (version,))),
-                body={"inputs": dict(inputs or {})},
+                params=given(preset_id=preset_id),
+                body=body,
                 headers={"Idempotency-Key": idempotency_key or str(uuid4())},
                 read=one(GraphExecutionMeta),
                 repeatable=True,
@@ -115,6 +127,8 @@ class PerdureClient:
         *,
         timeout: float | None = None,
         version: int | None = None,
+        preset_id: str | None = None,
+        nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> Results:
         """Runs a graph and gives its results, whether it has completed or failed: see their `status`.
@@ -124,13 +138,20 @@ class PerdureClient:
             inputs: by name; those that the graph does not declare are ignored.
             timeout: seconds to wait for the end; for ever by default.
             version: the active one by default.
-            idempotency_key: see `execute`.
+            preset_id, nodes_input_masks, idempotency_key: see `execute`.
 
         Raises:
             RunUnfinished: the time is over; the run goes on, and the error names it.
-            NotFound, ValidationFailed: as of `execute`.
+            NotFound, Conflict, ValidationFailed: as of `execute`.
         """
-        run = self.execute(graph_id, inputs, version=version, idempotency_key=idempotency_key)
+        run = self.execute(
+            graph_id,
+            inputs,
+            version=version,
+            preset_id=preset_id,
+            nodes_input_masks=nodes_input_masks,
+            idempotency_key=idempotency_key,
+        )
         self.executions.wait(run.id, timeout=timeout)
         return self.executions.results(run.id)
 
