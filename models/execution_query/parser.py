@@ -59,15 +59,19 @@ class _Parser:
 
     def _and(self) -> Condition:
         parts = [self._not()]
-        while self._takes_and() or _begins_condition(self._peek()):
-            parts.append(self._not())
+        while True:
+            token = self._peek()
+            is_said = token.is_keyword("AND")
+            if is_said:
+                self._take()
+            elif not _begins_condition(token):
+                break
+            part = self._not()
+            if isinstance(part, Word) and not (is_said or isinstance(parts[-1], Word)):
+                # It may be the rest of a value: `duration > 5 m`, `created > 2026-07-01 09:30`.
+                raise _unexpected(token)
+            parts.append(part)
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
-
-    def _takes_and(self) -> bool:
-        if not self._peek().is_keyword("AND"):
-            return False
-        self._take()
-        return True
 
     def _not(self) -> Condition:
         token = self._take()

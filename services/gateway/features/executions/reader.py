@@ -10,7 +10,6 @@ from models.events import ExecutionEvent
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import GraphExecId, GraphId, NodeExecId, UserId
-from models.pages import Page, PageRequest
 from models.stores import UnitOfWork
 from models.users import User
 from models.value_store import ValueStore
@@ -26,7 +25,7 @@ from services.gateway.features.executions.schemas import (
     node_out,
 )
 from services.gateway.features.executions.values import ValueReader, fitting
-from services.gateway.missing import execution_missing, graph_missing
+from services.gateway.missing import execution_missing
 
 
 class NodeRange(NamedTuple):
@@ -53,18 +52,6 @@ class ExecutionReader:
         self._events = container.events
         self._runner = container.runner
         self._values = ValueStore(container.blobs)
-
-    async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[GraphExecutionRecord]:
-        """Newest first."""
-        async with self._units() as unit:
-            return await unit.executions.list_of_user(user_id, page)
-
-    async def list_of_graph(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[GraphExecutionRecord]:
-        """Newest first, also those of a deleted graph. Raises NotFoundError."""
-        async with self._units() as unit:
-            if not await unit.graphs.owns(user_id, graph_id):
-                raise graph_missing(graph_id)
-            return await unit.executions.list_of_user(user_id, page, graph_id=graph_id)
 
     async def get_record(
         self, user_id: UserId, graph_exec_id: GraphExecId, *, graph_id: GraphId | None = None

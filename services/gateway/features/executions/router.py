@@ -20,6 +20,7 @@ from services.gateway.deps import (
     tell_total,
 )
 from services.gateway.execution_meta import GraphExecutionMetaOut, meta_out
+from services.gateway.features.executions.lister import ABOUT_QUERY, ExecutionLister
 from services.gateway.features.executions.reader import ExecutionReader, NodeRange
 from services.gateway.features.executions.schemas import (
     ExecuteIn,
@@ -39,6 +40,10 @@ def _reader(container: GatewayContainer) -> ExecutionReader:
     return ExecutionReader(container)
 
 
+def _lister(container: GatewayContainer) -> ExecutionLister:
+    return ExecutionLister(container.units, container.clock)
+
+
 def _control(container: GatewayContainer) -> RunControl:
     return RunControl(container)
 
@@ -51,8 +56,10 @@ def _nodes(
 
 
 Reader = Annotated[ExecutionReader, Depends(_reader)]
+Lister = Annotated[ExecutionLister, Depends(_lister)]
 Control = Annotated[RunControl, Depends(_control)]
 Nodes = Annotated[NodeRange, Depends(_nodes)]
+ExecutionQueryText = Annotated[str | None, Query(description=ABOUT_QUERY)]
 PresetIdQuery = Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
@@ -107,18 +114,18 @@ async def cancel_execution(
 
 @router.get("/executions", operation_id="list_executions", summary="List your runs, newest first")
 async def list_executions(
-    user: GraphReader, reader: Reader, page: LongPage, response: Response
+    user: GraphReader, lister: Lister, page: LongPage, response: Response, query: ExecutionQueryText = None
 ) -> list[GraphExecutionMetaOut]:
-    found = await reader.list_of_user(user.id, page)
+    found = await lister.list_of_user(user, page, query=query)
     tell_total(response, found)
     return [meta_out(record) for record in found.items]
 
 
 @router.get("/graphs/{graph_id}/executions", operation_id="list_graph_executions", summary="List runs of a graph")
 async def list_graph_executions(
-    user: GraphReader, graph_id: GraphIdPath, reader: Reader, page: ShortPage
+    user: GraphReader, graph_id: GraphIdPath, lister: Lister, page: ShortPage, query: ExecutionQueryText = None
 ) -> GraphExecutionPageOut:
-    return page_out(await reader.list_of_graph(user.id, GraphId(graph_id), page), page)
+    return page_out(await lister.list_of_graph(user, GraphId(graph_id), page, query=query), page)
 
 
 @router.get("/executions/{graph_exec_id}", operation_id="get_execution", summary="Read a run")
