@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Text
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, Text, false, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -11,7 +11,8 @@ from sqlmodel import Field, SQLModel
 class GraphExecutionRow(SQLModel, table=True):
     """A run. `inputs`: name -> wire value; `outputs`: one wire value (an object, inline or by reference).
 
-    `nodes_input_masks`: node id -> pin -> wire value, as the caller gave them; null without any.
+    `nodes_input_masks`: node id -> pin -> wire value, as the caller gave them; null without any. `phase` numbers the
+    changes of status, pause and their reason while the run goes on.
     """
 
     __tablename__ = "graph_executions"  # pyright: ignore[reportAssignmentType]
@@ -39,10 +40,16 @@ class GraphExecutionRow(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    paused_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    phase: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    status_reason: str | None = Field(default=None, sa_type=Text)
 
 
 class NodeExecutionRow(SQLModel, table=True):
-    """One firing of a node. `inputs`: pin -> wire value; `outputs`: [[pin, wire value], ...] in emission order."""
+    """One firing of a node. `inputs`: pin -> wire value; `outputs`: [[pin, wire value], ...] in emission order.
+
+    `wait`: what it waits for, null once it has ended.
+    """
 
     __tablename__ = "node_executions"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
@@ -71,6 +78,8 @@ class NodeExecutionRow(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     execution_time: float | None = None
+    wait: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    pinned: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class ExecutionClaimRow(SQLModel, table=True):
