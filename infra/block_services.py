@@ -3,22 +3,32 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.clock import SystemClock
+from infra.files import RunFiles
 from infra.language_model import OpenAICompatibleLanguageModel
+from infra.postgres import Database
 from infra.settings import LanguageModelSettings
+from infra.stores.key_values import PostgresKeyValueStore
 from infra.template_renderer import TemplateProcesses
+from models.ports import BlobStore
 
 
 class BlockServices:
     """Opens nothing until a block needs it; `aclose` closes what was opened.
 
     Attributes:
-        services: for `BlockContext.services`: `language_model` and `template_renderer` (ports of `models.ports`).
+        services: for `BlockContext.services`: `clock`, `file_store`, `key_value_store`, `language_model` and
+            `template_renderer` (ports of `models.ports`).
     """
 
-    def __init__(self, language_model: LanguageModelSettings) -> None:
+    def __init__(self, language_model: LanguageModelSettings, *, blobs: BlobStore, database: Database) -> None:
+        clock = SystemClock()
         self._language_model = OpenAICompatibleLanguageModel(language_model)
         self._template_renderer = TemplateProcesses()
         self.services: Mapping[str, Any] = {
+            "clock": clock,
+            "file_store": RunFiles(blobs),
+            "key_value_store": PostgresKeyValueStore(database, clock),
             "language_model": self._language_model,
             "template_renderer": self._template_renderer,
         }

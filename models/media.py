@@ -26,6 +26,9 @@ DEFAULT_NAME: Final = "file"
 DEFAULT_MEDIA_TYPE: Final = "application/octet-stream"
 
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}", re.ASCII)
+_TYPES = mimetypes.MimeTypes(filenames=())
+"""Python's own table: the one of the machine would make names differ between workers."""
+
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 _SHOWN = 60
 
@@ -98,11 +101,11 @@ def clean_file_name(name: str) -> str:
 
 def extension_of(media_type: str) -> str:
     """With its dot; empty for types that have none."""
-    return mimetypes.guess_extension(media_type) or ""
+    return _TYPES.guess_extension(media_type) or ""
 
 
 def media_type_of(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or DEFAULT_MEDIA_TYPE
+    return _TYPES.guess_type(name)[0] or DEFAULT_MEDIA_TYPE
 
 
 def quote_name(name: str) -> str:

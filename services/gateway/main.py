@@ -58,7 +58,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     blobs = open_blob_store(settings.blobs, keys)
     database = Database(settings.postgres, application_name="perdure-gateway")
     redis_client = redis.connect(settings.redis)
-    block_services = BlockServices(settings.language_model)
+    block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
     try:
         await check_schema(database)
         temporal = await connect(settings)

@@ -57,9 +57,10 @@ async def activity_set(
     runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
     database = Database(settings.postgres, application_name="perdure-worker", ping_before_use=False)
     redis_client = redis.connect(settings.redis)
-    block_services = BlockServices(settings.language_model)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
-    values = ValueStore(open_blob_store(settings.blobs, keys))
+    blobs = open_blob_store(settings.blobs, keys)
+    block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
+    values = ValueStore(blobs)
     recorder = PostgresExecutionRecorder(database)
     events = redis.RedisEventBus(
         redis_client,
