@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up down check format lint types contracts unit test test-all bench histories lock clean
+.PHONY: help setup demo up down check format lint types contracts unit test test-all bench docs histories lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ test-all: setup ## All tests, the long ones too
 
 bench: setup ## Measure the product against a hand-written Temporal workflow
 	$(BIN)/python -m bench.run
+
+docs: setup ## Write docs/cli.md and docs/blocks anew from the code
+	$(BIN)/python -m services.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	$(BIN)/python -m services.cli.block_reference docs/blocks
 
 histories: setup ## Record new workflow histories for the replay tests
 	$(BIN)/python -m tests.replay.record
