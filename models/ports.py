@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
-from models.ids import GraphExecId, NodeExecId, OwnerKeyId, UserId
+from models.ids import GraphExecId, NodeExecId, NodeId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
     from models.controls import ControlAction, ControlAnswer, ControlRecord, ControlRequest, RunPhase
@@ -287,6 +287,24 @@ class KeyValueStore(Protocol):
 
     async def put(self, user_id: UserId, key: str, value: Any) -> None:
         """Sets the value, whatever was there. Repeating it changes nothing."""
+        ...
+
+
+class RowBuffer(Protocol):
+    """Rows that the executions of one node collect within a run. They go with it."""
+
+    async def add(
+        self,
+        rows: Sequence[Any],
+        *,
+        graph_exec_id: GraphExecId,
+        node_id: NodeId,
+        node_exec_id: NodeExecId,
+        enough: int,
+    ) -> Sequence[Any] | None:
+        """Adds JSON values. Once there are `enough`, all of them in the order in which they came, and the buffer is
+        empty again; None before. Repeating it for a node execution changes nothing and gives the same answer.
+        """
         ...
 
 
