@@ -1,6 +1,7 @@
 """References of agent nodes to other graphs, which change their ids when they move to another place."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 from models.graph import Graph, Node
@@ -51,12 +52,8 @@ def owned_by(node: Node, user_id: UserId) -> Node:
     return node.model_copy(update={"input_default": {**constants, "user_id": user_id}})
 
 
-def redirected(node: Node, resolve: Callable[[GraphReference], GraphReference | None]) -> Node:
-    """The node with its reference replaced by what `resolve` makes of it, if anything."""
-    reference = reference_of(node)
-    target = resolve(reference) if reference is not None else None
-    if target is None:
-        return node
+def redirected(node: Node, target: GraphReference) -> Node:
+    """The agent node with another graph to run."""
     changed = {"graph_id": target.graph_id, "graph_version": target.version}
     return node.model_copy(update={"input_default": {**node.input_default, **changed}})
 
@@ -65,3 +62,24 @@ def pins_of(schema: object) -> frozenset[str]:
     """The names of the properties of an object schema, which are the pins of a graph run as a node."""
     properties = cast("dict[str, Any]", schema).get("properties") if isinstance(schema, dict) else None
     return frozenset(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else frozenset()
+
+
+async def load_sub_graphs(graph: Graph, find: Callable[[GraphReference], Awaitable[Graph | None]]) -> tuple[Graph, ...]:
+    """All graphs that `graph` runs, directly or through others, nearest first; each id once, the graph itself never.
+
+    Args:
+        find: reads a graph its owner has, or None.
+    """
+    seen = {graph.id}
+    found: list[Graph] = []
+    waiting = deque(references_of(graph))
+    while waiting and len(found) < MAX_SUB_GRAPHS:
+        reference = waiting.popleft()
+        if reference.version is None or reference.graph_id in seen:
+            continue
+        seen.add(reference.graph_id)
+        sub_graph = await find(reference)
+        if sub_graph is not None:
+            found.append(sub_graph)
+            waiting.extend(references_of(sub_graph))
+    return tuple(found)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from models.ids import GraphId
 from services.gateway.auth.dependencies import GraphReader, GraphWriter
@@ -17,6 +17,7 @@ from services.gateway.deps import (
     tell_total,
 )
 from services.gateway.features.graphs.diff_schemas import GraphDiffOut
+from services.gateway.features.graphs.import_schemas import ImportOut
 from services.gateway.features.graphs.schemas import (
     ActiveVersionIn,
     DeletedOut,
@@ -38,6 +39,8 @@ def _service(unit: Unit, container: GatewayContainer) -> GraphService:
 
 
 Graphs = Annotated[GraphService, Depends(_service)]
+DryRun = Annotated[bool, Query(description="Only report; save nothing.")]
+ForExport = Annotated[bool, Query(description="Without secrets and without saying whose it is.")]
 
 
 @router.get("", operation_id="list_graphs", summary="List your graphs, active versions only")
@@ -54,12 +57,25 @@ async def create_graph(user: GraphWriter, body: GraphBody, graphs: Graphs) -> Gr
 
 @router.post("/validate", operation_id="validate_graph", summary="Check a graph without saving or running it")
 async def validate_graph(user: GraphReader, body: GraphBody, graphs: Graphs) -> ValidationOut:
-    return graphs.validate(user.id, graph_in(body))
+    return await graphs.validate(user.id, graph_in(body))
+
+
+@router.post(
+    "/import", operation_id="import_graph", summary="Save an exported agent with its sub-graphs, and report on it"
+)
+async def import_graph(user: GraphWriter, body: GraphBody, graphs: Graphs, dry_run: DryRun = False) -> ImportOut:
+    return await graphs.import_graph(user.id, graph_in(body), dry_run=dry_run)
 
 
 @router.get("/{graph_id}", operation_id="get_graph", summary="Read a graph, by default its highest version")
-async def get_graph(user: GraphReader, graph_id: GraphIdPath, graphs: Graphs, version: VersionQuery = None) -> GraphOut:
-    return await graphs.get(user.id, GraphId(graph_id), version=version)
+async def get_graph(
+    user: GraphReader,
+    graph_id: GraphIdPath,
+    graphs: Graphs,
+    version: VersionQuery = None,
+    for_export: ForExport = False,
+) -> GraphOut:
+    return await graphs.get(user.id, GraphId(graph_id), version=version, for_export=for_export)
 
 
 @router.put("/{graph_id}", operation_id="replace_graph", summary="Save a new version of a graph")
@@ -91,8 +107,10 @@ async def activate_graph_version(
 
 
 @router.get("/{graph_id}/versions/{version}", operation_id="get_graph_version", summary="Read one version")
-async def get_graph_version(user: GraphReader, graph_id: GraphIdPath, version: VersionPath, graphs: Graphs) -> GraphOut:
-    return await graphs.get(user.id, GraphId(graph_id), version=version)
+async def get_graph_version(
+    user: GraphReader, graph_id: GraphIdPath, version: VersionPath, graphs: Graphs, for_export: ForExport = False
+) -> GraphOut:
+    return await graphs.get(user.id, GraphId(graph_id), version=version, for_export=for_export)
 
 
 @router.get(

@@ -6,9 +6,6 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from activities.graph_interface import GraphInterface
-from models.graph import Graph, Link, Node
-
 MAX_ID: Final = 255
 
 
@@ -18,6 +15,14 @@ def _or_empty(value: object) -> object:
 
 def _or_list(value: object) -> object:
     return [] if value is None else value
+
+
+def _whole_or_none(value: object) -> object:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text_or_none(value: object) -> object:
+    return value if isinstance(value, str) else None
 
 
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_or_empty)]
@@ -32,6 +37,10 @@ class NodeIn(_Lenient):
     block_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
     input_default: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
+    input_links: Any = Field(default=None, description="Repeats `links` of the graph, which count if there are any.")
+    output_links: Any = Field(default=None, description="As `input_links`.")
+    webhook_id: Any = Field(default=None, description="Ignored.")
+    webhook: Any = Field(default=None, description="Ignored.")
 
 
 class LinkIn(_Lenient):
@@ -54,9 +63,17 @@ class GraphIn(_Lenient):
     is_active: bool | None = None
     nodes: Annotated[list[NodeIn], BeforeValidator(_or_list)] = Field(default_factory=list[NodeIn])
     links: Annotated[list[LinkIn], BeforeValidator(_or_list)] = Field(default_factory=list[LinkIn])
+    version: Annotated[int | None, BeforeValidator(_whole_or_none)] = Field(
+        default=None, description="Tells graphs of one id apart; a saved graph gets its own."
+    )
+    sub_graphs: Annotated[list["GraphIn"], BeforeValidator(_or_list)] = Field(
+        default_factory=list["GraphIn"], description="Graphs that agent nodes run; they are saved as new ones too."
+    )
+    marketplace_name: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     created_at: Any = Field(default=None, exclude=True)
     user_id: Any = Field(default=None, exclude=True)
     input_schema: Any = Field(default=None, exclude=True)
+    output_schema: Any = Field(default=None, exclude=True)
 
     @property
     def exported(self) -> bool:
@@ -68,6 +85,7 @@ class WrappedGraphIn(_Lenient):
 
     graph: GraphIn = Field(validation_alias=AliasChoices("graph", "graph_data"))
     source: str | None = None
+    marketplace_name: Annotated[str | None, BeforeValidator(_text_or_none)] = None
 
 
 def _form_of(body: object) -> str:
@@ -84,7 +102,9 @@ GraphBody = Annotated[
 
 
 def graph_in(body: GraphIn | WrappedGraphIn) -> GraphIn:
-    return body.graph if isinstance(body, WrappedGraphIn) else body
+    if isinstance(body, WrappedGraphIn):
+        return body.graph.model_copy(update={"marketplace_name": body.marketplace_name})
+    return body
 
 
 class ActiveVersionIn(_Lenient):
@@ -101,13 +121,19 @@ class LinkOut(BaseModel):
     is_static: bool
 
 
-class NodeOut(BaseModel):
+class SubGraphNodeOut(BaseModel):
+    """`unsupported` says why the node cannot run here: its block is unknown or disabled."""
+
     id: str
     block_id: str
     input_default: dict[str, Any]
     metadata: dict[str, Any]
     input_links: list[LinkOut]
     output_links: list[LinkOut]
+    unsupported: str | None = None
+
+
+class NodeOut(SubGraphNodeOut):
     graph_id: str
     graph_version: int
     webhook_id: str | None = None
@@ -130,53 +156,40 @@ class GraphMetaOut(BaseModel):
     updated_at: datetime
 
 
-class GraphOut(GraphMetaOut):
-    """A graph version with everything that is derived from it."""
+class GraphParts(BaseModel):
+    """What is derived from the nodes of a graph."""
 
-    nodes: list[NodeOut]
     links: list[LinkOut]
-    sub_graphs: list[Any] = Field(default_factory=list[Any])
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
-    credentials_input_schema: dict[str, Any]
     has_external_trigger: bool
     has_human_in_the_loop: bool
     has_sensitive_action: bool = False
     trigger_setup_info: dict[str, Any] | None = None
 
 
+class SubGraphOut(GraphParts):
+    """A graph that another one runs, as it comes along with that one."""
+
+    id: str
+    version: int
+    is_active: bool
+    name: str
+    description: str
+    instructions: str | None = None
+    recommended_schedule_cron: str | None = None
+    forked_from_id: str | None = None
+    forked_from_version: int | None = None
+    nodes: list[SubGraphNodeOut]
+
+
+class GraphOut(GraphParts, GraphMetaOut):
+    """A graph version with everything that is derived from it, and all graphs it runs, directly or not."""
+
+    nodes: list[NodeOut]
+    sub_graphs: list[SubGraphOut] = Field(default_factory=list[SubGraphOut])
+    credentials_input_schema: dict[str, Any]
+
+
 class DeletedOut(BaseModel):
     version_counts: int
-
-
-def graph_out(graph: Graph, interface: GraphInterface) -> GraphOut:
-    links = [_link_out(graph, link) for link in graph.links]
-    inbound: dict[str, list[LinkOut]] = {}
-    outbound: dict[str, list[LinkOut]] = {}
-    for link in links:
-        inbound.setdefault(link.sink_id, []).append(link)
-        outbound.setdefault(link.source_id, []).append(link)
-    return GraphOut(
-        **graph.model_dump(exclude={"nodes", "links"}),
-        nodes=[_node_out(graph, node, inbound.get(node.id, []), outbound.get(node.id, [])) for node in graph.nodes],
-        links=links,
-        input_schema=interface.input_schema(),
-        output_schema=interface.output_schema(),
-        credentials_input_schema=interface.credentials_input_schema(),
-        has_external_trigger=interface.has_external_trigger(),
-        has_human_in_the_loop=interface.has_human_in_the_loop(),
-    )
-
-
-def _link_out(graph: Graph, link: Link) -> LinkOut:
-    return LinkOut(graph_id=graph.id, **link.model_dump())
-
-
-def _node_out(graph: Graph, node: Node, inbound: list[LinkOut], outbound: list[LinkOut]) -> NodeOut:
-    return NodeOut(
-        **node.model_dump(),
-        input_links=inbound,
-        output_links=outbound,
-        graph_id=graph.id,
-        graph_version=graph.version,
-    )

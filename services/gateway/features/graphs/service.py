@@ -1,31 +1,29 @@
 """Saving, reading and deleting graphs."""
 
-from typing import Final
+from collections.abc import Sequence
 
 from activities.blocks.registry import BlockRegistry
+from activities.exchange.stripping import without_secrets
+from activities.exchange.sub_graphs import GraphReference, load_sub_graphs
 from activities.graph_interface import GraphInterface
 from activities.planning.reachability import find_unreachable
-from activities.planning.validate import check_runnable, check_structure
+from activities.planning.support import find_unsupported
+from activities.planning.validate import check_runnable
 from models.errors import GraphValidationError, InvalidRequestError
-from models.graph import Graph, GraphSummary, Link, Node
+from models.graph import Graph, GraphSummary
 from models.graph_diff import diff_graphs
-from models.ids import BlockId, GraphId, LinkId, NodeId, UserId, new_id
+from models.ids import GraphId, UserId, new_id
 from models.pages import Page, PageRequest
 from models.ports import Clock
 from models.stores import UnitOfWork
+from services.gateway.features.graphs.building import GraphBuilder, Tolerance, nothing_tolerated
 from services.gateway.features.graphs.diff_schemas import GraphDiffOut, graph_diff_out
-from services.gateway.features.graphs.schemas import GraphIn, GraphOut, LinkIn, NodeIn, graph_out
+from services.gateway.features.graphs.graph_views import GraphViews
+from services.gateway.features.graphs.import_schemas import ImportOut, import_out
+from services.gateway.features.graphs.importing import GraphImporter
+from services.gateway.features.graphs.schemas import GraphIn, GraphOut
 from services.gateway.features.graphs.validation_schemas import ValidationOut, refused_out, valid_out
-from services.gateway.json_bodies import check_limits
 from services.gateway.missing import graph_missing, version_missing
-
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1_000
-MAX_EXPORTED_DESCRIPTION: Final = 50_000
-"""Exports of other installations carry long texts; cutting or refusing them would lose an import."""
-
-MAX_DEPTH: Final = 60
-"""Of one constant: the body around it adds four levels to the 64 that a graph may have."""
 
 
 class GraphService:
@@ -35,19 +33,40 @@ class GraphService:
         self._unit = unit
         self._blocks = blocks
         self._clock = clock
+        self._builder = GraphBuilder(blocks=blocks, clock=clock)
+        self._views = GraphViews(blocks)
 
     async def create(self, user_id: UserId, given: GraphIn) -> GraphOut:
-        """A new graph with a new id, version 1, active; node ids stay those of the client.
+        """A new graph with a new id, version 1, active; node ids stay those of the client. So for its sub-graphs.
 
         Raises:
             GraphValidationError, InvalidRequestError: nothing is stored.
         """
-        graph = self._build(user_id, given, graph_id=GraphId(new_id()), version=1, is_active=True)
-        await self._unit.graphs.add_version(graph)
-        return self._out(graph)
+        made = await self._importer(lenient=False).read(user_id, given)
+        for graph in made.graphs:
+            await self._unit.graphs.add_version(graph)
+        return await self._out(user_id, made.main.graph)
+
+    async def import_graph(self, user_id: UserId, given: GraphIn, *, dry_run: bool) -> ImportOut:
+        """As `create`, but keeps what cannot run here, and reports it; a dry run only reports.
+
+        Raises:
+            GraphValidationError, InvalidRequestError: nothing is stored.
+        """
+        made = await self._importer(lenient=True).read(user_id, given)
+        if not dry_run:
+            for graph in made.graphs:
+                await self._unit.graphs.add_version(graph)
+        main = made.main.graph
+        sub_graphs = await self._sub_graphs(user_id, main, unsaved=made.graphs)
+        needs = GraphInterface(main, self._blocks, sub_graphs=sub_graphs).credentials_needs()
+        answer = self._views.of_graph(main, sub_graphs)
+        return import_out(made, answer, needs, self._blocks, saved=not dry_run)
 
     async def replace(self, user_id: UserId, graph_id: GraphId, given: GraphIn) -> GraphOut:
         """The next version of a graph; it becomes the active one unless the body says `is_active: false`.
+
+        What the highest version so far has of what cannot run here may stay in it.
 
         Raises:
             NotFoundError: not a graph of this user.
@@ -58,19 +77,32 @@ class GraphService:
         latest = await self._unit.graphs.lock_latest_version(user_id, graph_id)
         if latest is None:
             raise graph_missing(graph_id)
-        is_active = given.is_active is not False
-        graph = self._build(user_id, given, graph_id=graph_id, version=latest + 1, is_active=is_active)
+        graph = self._builder.build(
+            user_id,
+            given,
+            graph_id=graph_id,
+            version=latest + 1,
+            is_active=given.is_active is not False,
+            tolerated=await self._already_there(user_id, graph_id),
+        )
         await self._unit.graphs.add_version(graph)
-        return self._out(graph)
+        return await self._out(user_id, graph)
 
-    async def get(self, user_id: UserId, graph_id: GraphId, *, version: int | None = None) -> GraphOut:
-        """A version, by default the highest. Raises NotFoundError."""
+    async def get(
+        self, user_id: UserId, graph_id: GraphId, *, version: int | None = None, for_export: bool = False
+    ) -> GraphOut:
+        """A version, by default the highest; for an export without secrets and owner. Raises NotFoundError."""
         if version is not None:
-            return self._out(await self._get_version(user_id, graph_id, version))
-        graph = await self._unit.graphs.find(user_id, graph_id)
+            graph = await self._get_version(user_id, graph_id, version)
+        else:
+            graph = await self._unit.graphs.find(user_id, graph_id)
         if graph is None:
             raise graph_missing(graph_id)
-        return self._out(graph)
+        if not for_export:
+            return await self._out(user_id, graph)
+        sub_graphs = await self._sub_graphs(user_id, graph)
+        graph, *sub_graphs = (without_secrets(one, self._blocks) for one in (graph, *sub_graphs))
+        return self._views.of_graph(graph, sub_graphs).model_copy(update={"user_id": ""})
 
     async def diff(self, user_id: UserId, graph_id: GraphId, from_version: int, to_version: int) -> GraphDiffOut:
         """What turns one version into another. Raises NotFoundError."""
@@ -78,10 +110,14 @@ class GraphService:
         after = await self._get_version(user_id, graph_id, to_version)
         return graph_diff_out(before, after, diff_graphs(before, after))
 
-    def validate(self, user_id: UserId, given: GraphIn) -> ValidationOut:
-        """Whether a graph could be saved, and whether it could run; nothing is stored or run."""
+    async def validate(self, user_id: UserId, given: GraphIn) -> ValidationOut:
+        """Whether a graph could be saved, and whether it could run; nothing is stored or run.
+
+        With the id of one of the user's graphs it is checked as the next version of that one.
+        """
+        tolerated = await self._already_there(user_id, GraphId(given.id)) if given.id else nothing_tolerated
         try:
-            graph = self._build(user_id, given, graph_id=GraphId(new_id()), version=1, is_active=True)
+            graph = self._builder.build(user_id, given, graph_id=GraphId(new_id()), tolerated=tolerated)
         except InvalidRequestError as error:
             return refused_out(error)
         unreachable = find_unreachable(graph, self._blocks)
@@ -99,7 +135,8 @@ class GraphService:
         versions = await self._unit.graphs.list_versions(user_id, graph_id, page)
         if not versions.total_items:
             raise graph_missing(graph_id)
-        return Page(items=tuple(map(self._out, versions.items)), total_items=versions.total_items)
+        items = [await self._out(user_id, version) for version in versions.items]
+        return Page(items=tuple(items), total_items=versions.total_items)
 
     async def activate(self, user_id: UserId, graph_id: GraphId, version: int) -> None:
         """Makes a version the only active one. Raises NotFoundError."""
@@ -119,72 +156,25 @@ class GraphService:
             raise version_missing(graph_id, version)
         return graph
 
-    def _out(self, graph: Graph) -> GraphOut:
-        return graph_out(graph, GraphInterface(graph, self._blocks))
+    async def _out(self, user_id: UserId, graph: Graph) -> GraphOut:
+        return self._views.of_graph(graph, await self._sub_graphs(user_id, graph))
 
-    def _build(self, user_id: UserId, given: GraphIn, *, graph_id: GraphId, version: int, is_active: bool) -> Graph:
-        nodes = tuple(_node(node) for node in given.nodes)
-        links = check_structure(nodes, _links(given.links), self._blocks)
-        now = self._clock.now()
-        return Graph(
-            id=graph_id,
-            version=version,
-            is_active=is_active,
-            name=_name(given),
-            description=_description(given),
-            instructions=given.instructions,
-            recommended_schedule_cron=given.recommended_schedule_cron,
-            user_id=user_id,
-            created_at=now,
-            updated_at=now,
-            nodes=nodes,
-            links=links,
-        )
+    async def _sub_graphs(self, user_id: UserId, graph: Graph, *, unsaved: Sequence[Graph] = ()) -> tuple[Graph, ...]:
+        """All graphs that a graph runs and its owner has, `unsaved` ones among them."""
+        known = {GraphReference(one.id, one.version): one for one in unsaved}
 
+        async def find(reference: GraphReference) -> Graph | None:
+            if reference in known:
+                return known[reference]
+            return await self._unit.graphs.find(user_id, reference.graph_id, version=reference.version)
 
-def _name(given: GraphIn) -> str:
-    name = (given.name or "").strip()
-    if not name:
-        raise InvalidRequestError("Graph name cannot be empty")
-    if len(name) > MAX_NAME:
-        raise InvalidRequestError("Graph name too long", details={"limit": MAX_NAME})
-    return name
+        return await load_sub_graphs(graph, find)
 
+    async def _already_there(self, user_id: UserId, graph_id: GraphId) -> Tolerance:
+        """Tolerates what the highest version of a graph has of what cannot run here."""
+        latest = await self._unit.graphs.find(user_id, graph_id)
+        found = frozenset(find_unsupported(latest.nodes, latest.links, self._blocks)) if latest is not None else ()
+        return lambda nodes, links: found
 
-def _description(given: GraphIn) -> str:
-    description = given.description or ""
-    limit = MAX_EXPORTED_DESCRIPTION if given.exported else MAX_DESCRIPTION
-    if len(description) > limit:
-        raise InvalidRequestError("Description too long", details={"limit": limit})
-    return description
-
-
-def _node(given: NodeIn) -> Node:
-    for field, value in (("input_default", given.input_default), ("metadata", given.metadata)):
-        check_limits(value, where=f"node {given.id!r}, {field}", max_depth=MAX_DEPTH)
-    return Node(
-        id=NodeId(given.id),
-        block_id=BlockId(given.block_id),
-        input_default=given.input_default,
-        metadata=given.metadata,
-    )
-
-
-def _links(given: list[LinkIn]) -> list[Link]:
-    """Links with ids: the client's, where it gave one that no earlier link of the graph has."""
-    taken: set[str] = set()
-    links: list[Link] = []
-    for link in given:
-        link_id = link.id if link.id and link.id not in taken else new_id()
-        taken.add(link_id)
-        links.append(
-            Link(
-                id=LinkId(link_id),
-                source_id=NodeId(link.source_id),
-                sink_id=NodeId(link.sink_id),
-                source_name=link.source_name,
-                sink_name=link.sink_name,
-                is_static=bool(link.is_static),
-            )
-        )
-    return links
+    def _importer(self, *, lenient: bool) -> GraphImporter:
+        return GraphImporter(self._unit.graphs, blocks=self._blocks, builder=self._builder, lenient=lenient)

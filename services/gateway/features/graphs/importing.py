@@ -1,0 +1,167 @@
+"""Exported agents: a graph with its sub-graphs, read whatever of them can run here."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from activities.blocks.registry import BlockRegistry
+from activities.credentials_needs import credentials_pins
+from activities.exchange.report import Finding, FindingKind, inspect_graph
+from activities.exchange.sub_graphs import MAX_SUB_GRAPHS, redirected
+from activities.planning.support import Unsupported, find_unsupported
+from models.errors import InvalidRequestError
+from models.graph import Graph, Link, Node
+from models.ids import GraphId, NodeId, UserId, new_id
+from models.stores import GraphStore
+from services.gateway.features.graphs.building import (
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    GraphBuilder,
+    node_of,
+    nothing_tolerated,
+)
+from services.gateway.features.graphs.references import Entry, ReferenceResolver
+from services.gateway.features.graphs.schemas import GraphIn, LinkIn
+
+UNNAMED: Final = "Imported agent"
+
+_LINKS: Final = TypeAdapter(list[LinkIn])
+
+
+class ImportedGraph(NamedTuple):
+    """`file_id`: the id it has in the file, if any."""
+
+    graph: Graph
+    file_id: str | None
+
+
+class Imported(NamedTuple):
+    """The graph of a file, the graphs that came with it, and what is to be known about them."""
+
+    main: ImportedGraph
+    sub_graphs: tuple[ImportedGraph, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def graphs(self) -> tuple[Graph, ...]:
+        return tuple(imported.graph for imported in (self.main, *self.sub_graphs))
+
+
+class GraphImporter:
+    """Makes graphs of what exports hold; saving them is its caller's part.
+
+    Args:
+        lenient: whether parts that cannot run here are kept, and what is wrong is put right where that can be done;
+            otherwise the graph is refused.
+    """
+
+    def __init__(self, graphs: GraphStore, *, blocks: BlockRegistry, builder: GraphBuilder, lenient: bool) -> None:
+        self._graphs = graphs
+        self._blocks = blocks
+        self._builder = builder
+        self._lenient = lenient
+
+    async def read(self, user_id: UserId, given: GraphIn) -> Imported:
+        """New graphs of `user_id`: new ids, version 1, active; ids of nodes stay.
+
+        Raises:
+            GraphValidationError, InvalidRequestError: no graph can be made of it.
+        """
+        entries = [Entry(one, GraphId(new_id())) for one in _flattened(given)]
+        resolver = ReferenceResolver(self._graphs, user_id, entries)
+        findings: list[Finding] = []
+        made: list[ImportedGraph] = []
+        for entry in entries:
+            tidy = self._tidied(entry, findings) if self._lenient else entry.given
+            nodes = [await self._changed(node_of(node), entry, resolver, findings) for node in tidy.nodes]
+            graph = self._builder.build(
+                user_id,
+                tidy,
+                graph_id=entry.new_id,
+                tolerated=self._unsupported if self._lenient else nothing_tolerated,
+                nodes=nodes,
+            )
+            made.append(ImportedGraph(graph, entry.given.id or None))
+        if self._lenient:
+            findings += [found for imported in made for found in inspect_graph(imported.graph, self._blocks)]
+        return Imported(made[0], tuple(made[1:]), tuple(findings))
+
+    def _unsupported(self, nodes: Sequence[Node], links: Sequence[Link]) -> frozenset[Unsupported]:
+        return frozenset(find_unsupported(nodes, links, self._blocks))
+
+    async def _changed(self, node: Node, entry: Entry, resolver: ReferenceResolver, findings: list[Finding]) -> Node:
+        target, found = await resolver.resolve(node, entry.new_id)
+        findings += [found] if found is not None else []
+        if target is not None:
+            node = redirected(node, target)
+        return self._without_credentials(node, entry, findings) if self._lenient else node
+
+    def _without_credentials(self, node: Node, entry: Entry, findings: list[Finding]) -> Node:
+        """Credentials of another place mean nothing here; they would hide that this node needs some."""
+        block = self._blocks.find(node.block_id)
+        chosen = [pin for pin in credentials_pins(block) if node.input_default.get(pin)] if block is not None else []
+        for pin in chosen:
+            message = "The credentials chosen in the file were left out; choose your own"
+            findings.append(Finding(FindingKind.VALUE_DROPPED, entry.new_id, message, node.id, pin))
+        kept = {pin: value for pin, value in node.input_default.items() if pin not in chosen}
+        return node.model_copy(update={"input_default": kept}) if chosen else node
+
+    def _tidied(self, entry: Entry, findings: list[Finding]) -> GraphIn:
+        """The graph with a name that can be stored, and with its links."""
+        given, changes = entry.given, dict[str, Any]()
+        name = (given.name or "").strip() or (given.marketplace_name or "").strip() or UNNAMED
+        if len(name) > MAX_NAME:
+            name = name[: MAX_NAME - 1].rstrip() + "…"
+        if name != given.name:
+            changes["name"] = name
+            message = f"The name is {name!r} now: names have 1 to {MAX_NAME} characters"
+            findings.append(Finding(FindingKind.NAME_CHANGED, entry.new_id, message))
+        length = len(given.description or "")
+        if length > MAX_DESCRIPTION:
+            message = f"The description has {length} characters and is kept; an edited one may have {MAX_DESCRIPTION}"
+            findings.append(Finding(FindingKind.LONG_DESCRIPTION, entry.new_id, message))
+        if "links" not in given.model_fields_set and (links := _links_of_nodes(given)):
+            changes["links"] = links
+            message = f"The file lists no links; {len(links)} were taken from its nodes"
+            findings.append(Finding(FindingKind.LINKS_RECOVERED, entry.new_id, message))
+        for node in given.nodes:
+            if node.webhook_id is not None or node.webhook is not None:
+                message = "The webhook of the file was left out; it belongs to another place"
+                findings.append(
+                    Finding(FindingKind.VALUE_DROPPED, entry.new_id, message, NodeId(node.id), "webhook_id")
+                )
+        return given.model_copy(update=changes)
+
+
+def _flattened(given: GraphIn) -> list[GraphIn]:
+    """The graph, then those that come with it, at any depth; a graph that comes twice counts once."""
+    found: list[GraphIn] = []
+    seen: set[tuple[str, int | None]] = set()
+    waiting = deque([given])
+    while waiting:
+        graph = waiting.popleft()
+        waiting.extend(graph.sub_graphs)
+        if graph.id and (graph.id, graph.version) in seen:
+            continue
+        seen.add((graph.id or "", graph.version))
+        found.append(graph)
+        if len(found) > MAX_SUB_GRAPHS + 1:
+            raise InvalidRequestError(f"The graph comes with more than {MAX_SUB_GRAPHS} sub-graphs. Import fewer.")
+    return found
+
+
+def _links_of_nodes(given: GraphIn) -> list[LinkIn]:
+    """The links as the nodes repeat them, each once."""
+    try:
+        copies = [
+            link
+            for node in given.nodes
+            for side in (node.output_links, node.input_links)
+            for link in _LINKS.validate_python(side or [])
+        ]
+    except ValidationError as error:
+        raise InvalidRequestError("The file lists no links, and those of its nodes cannot be read.") from error
+    distinct = {(link.source_id, link.sink_id, link.source_name, link.sink_name): link for link in reversed(copies)}
+    return list(reversed(distinct.values()))
