@@ -109,6 +109,10 @@ def _property(node: Node, block: BlockType, name: str) -> dict[str, Any]:
     schema["secret"] = bool(constants.get("secret", False))
     # A form that hides an input without a value would hide what nobody has filled in.
     schema["advanced"] = bool(constants.get("advanced", False)) and default is not None
+    if "anyOf" in schema and "format" in schema:
+        # Where the platform's forms look for it: beside the type it belongs to.
+        text_format = {"format": schema.pop("format")}
+        schema["anyOf"] = [{**text_format, **one} if one.get("type") == "string" else one for one in schema["anyOf"]]
     choices = next((constants[pin] for pin in _CHOICES if constants.get(pin)), None)
     if isinstance(choices, list):
         schema.pop("anyOf", None)

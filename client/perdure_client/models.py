@@ -29,6 +29,12 @@ class Cost(Answer):
     cost_type: str
 
 
+class CredentialsUse(Answer):
+    graph_id: str
+    node_id: str
+    pin: str
+
+
 class Credits(Answer):
     credits: int = 100
 
@@ -66,6 +72,38 @@ class FailedNode(Answer):
     error: str = ""
 
 
+class FindingKind(StrEnum):
+    unknown_block = "unknown_block"
+    disabled_block = "disabled_block"
+    unsupported_pin = "unsupported_pin"
+    missing_input = "missing_input"
+    invalid_input = "invalid_input"
+    missing_sub_graph = "missing_sub_graph"
+    no_starting_node = "no_starting_node"
+    matched_sub_graph = "matched_sub_graph"
+    unreachable = "unreachable"
+    unused_value = "unused_value"
+    value_dropped = "value_dropped"
+    long_description = "long_description"
+    name_changed = "name_changed"
+    links_recovered = "links_recovered"
+
+
+class Finding(Answer):
+    """`stops_run`: the graph cannot run until this is repaired. Without a node it concerns the whole graph."""
+
+    kind: FindingKind
+    stops_run: bool
+    message: str
+    graph_id: str
+    graph_name: str
+    node_id: str | None = None
+    node_name: Annotated[str | None, Field(description="What people call the node, if they named it.")] = None
+    block_id: str | None = None
+    block_name: Annotated[str | None, Field(description="Null for unknown blocks.")] = None
+    pin: str | None = None
+
+
 class GraphMeta(Answer):
     """A graph version in lists."""
 
@@ -85,6 +123,15 @@ class GraphMeta(Answer):
 
 class Health(Answer):
     status: Literal["healthy"] = "healthy"
+
+
+class ImportedGraph(Answer):
+    """A graph that came along; `file_id` is its id in the file."""
+
+    id: str
+    version: int
+    name: str
+    file_id: str | None = None
 
 
 class LinkChange(Answer):
@@ -130,6 +177,15 @@ class LinksDiff(Answer):
 class Me(Answer):
     user_id: str
     email: str
+
+
+class MissingBlock(Answer):
+    """A block that some nodes need and that is unknown (no name) or disabled here."""
+
+    block_id: str
+    name: str | None
+    reason: str
+    node_count: int
 
 
 class NodeChange(Answer):
@@ -185,6 +241,7 @@ class Node(Answer):
     metadata: dict[str, Any]
     input_links: list[Link]
     output_links: list[Link]
+    unsupported: str | None = None
     graph_id: str
     graph_version: int
     webhook_id: str | None = None
@@ -313,6 +370,40 @@ class Stats(Answer):
     starved_nodes: list[StarvedNode]
 
 
+class SubGraphNode(Answer):
+    """`unsupported` says why the node cannot run here: its block is unknown or disabled."""
+
+    id: str
+    block_id: str
+    input_default: dict[str, Any]
+    metadata: dict[str, Any]
+    input_links: list[Link]
+    output_links: list[Link]
+    unsupported: str | None = None
+
+
+class SubGraph(Answer):
+    """A graph that another one runs, as it comes along with that one."""
+
+    links: list[Link]
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    has_external_trigger: bool
+    has_human_in_the_loop: bool
+    has_sensitive_action: bool = False
+    trigger_setup_info: dict[str, Any] | None = None
+    id: str
+    version: int
+    is_active: bool
+    name: str
+    description: str
+    instructions: str | None = None
+    recommended_schedule_cron: str | None = None
+    forked_from_id: str | None = None
+    forked_from_version: int | None = None
+    nodes: list[SubGraphNode]
+
+
 class User(Answer):
     id: str
     email: str
@@ -370,6 +461,16 @@ class Block(Answer):
     staticOutput: bool
     uiType: str
     disabled: str | None
+
+
+class CredentialsNeed(Answer):
+    """`key`: what a run gives the credential under."""
+
+    key: str
+    providers: list[str]
+    types: list[str]
+    required: bool
+    nodes: list[CredentialsUse]
 
 
 class ExecutionEvent(Answer):
@@ -461,7 +562,7 @@ class GraphExecutionPage(Answer):
 
 
 class Graph(Answer):
-    """A graph version with everything that is derived from it."""
+    """A graph version with everything that is derived from it, and all graphs it runs, directly or not."""
 
     id: str
     version: int
@@ -475,16 +576,27 @@ class Graph(Answer):
     user_id: str
     created_at: AwareDatetime
     updated_at: AwareDatetime
-    nodes: list[Node]
     links: list[Link]
-    sub_graphs: list[Any] = []
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
-    credentials_input_schema: dict[str, Any]
     has_external_trigger: bool
     has_human_in_the_loop: bool
     has_sensitive_action: bool = False
     trigger_setup_info: dict[str, Any] | None = None
+    nodes: list[Node]
+    sub_graphs: Annotated[list[SubGraph], Field(validate_default=True)] = []
+    credentials_input_schema: dict[str, Any]
+
+
+class ImportReport(Answer):
+    """`runnable`: the graph can run, given values for its inputs and the credentials it needs."""
+
+    runnable: bool
+    message: str
+    findings: Annotated[list[Finding], Field(description="What stops a run comes first; at most 1000.")]
+    finding_count: Annotated[int, Field(description="How many there are in all.")]
+    missing_blocks: list[MissingBlock]
+    credentials: list[CredentialsNeed]
 
 
 class Validation(Answer):
@@ -502,3 +614,12 @@ class ApiKeyCreated(Answer):
 
     api_key: ApiKey
     plain_text_key: str
+
+
+class Import(Answer):
+    """`saved` is false for a dry run: the ids in the answer then stand for nothing."""
+
+    saved: bool
+    graph: Graph
+    sub_graphs: list[ImportedGraph]
+    report: ImportReport

@@ -5,7 +5,7 @@ from typing import Any
 
 from perdure_client._async.transport import AsyncTransport
 from perdure_client._request import Page, Request, given, nothing, one, page_of, path_of
-from perdure_client.models import Deleted, Graph, GraphDiff, GraphMeta, Validation
+from perdure_client.models import Deleted, Graph, GraphDiff, GraphMeta, Import, Validation
 
 JsonObject = Mapping[str, Any]
 
@@ -26,6 +26,29 @@ class AsyncGraphsCalls:
             Request(method="POST", path=path_of("api", "graphs"), body=dict(graph), read=one(Graph))
         )
 
+    async def import_graph(self, exported: JsonObject, *, dry_run: bool = False) -> Import:
+        """Saves an exported agent with the graphs it runs, and reports what of it cannot run. It is not repeated.
+
+        Unlike `create` it keeps nodes of blocks that are unknown or disabled, so that the graph can be edited.
+
+        Args:
+            exported: the file as it is: a bare graph, or a store download.
+            dry_run: only report; save nothing.
+
+        Raises:
+            ValidationFailed: no graph can be made of it.
+        """
+        return await self._transport.call(
+            Request(
+                method="POST",
+                path=path_of("api", "graphs", "import"),
+                params=given(dry_run=dry_run),
+                body=dict(exported),
+                read=one(Import),
+                repeatable=dry_run,
+            )
+        )
+
     async def list(self, *, page: int = 1, page_size: int = 250) -> Page[GraphMeta]:
         """Active versions of your graphs. Pages count from 1 and have at most 250."""
         return await self._transport.call(
@@ -38,12 +61,19 @@ class AsyncGraphsCalls:
             )
         )
 
-    async def get(self, graph_id: str, *, version: int | None = None) -> Graph:
-        """One version of a graph, by default the highest. Raises NotFound."""
+    async def get(self, graph_id: str, *, version: int | None = None, for_export: bool = False) -> Graph:
+        """One version of a graph, by default the highest. Raises NotFound.
+
+        Args:
+            for_export: without secrets, and without saying whose it is.
+        """
         path = path_of("api", "graphs", graph_id)
         if version is not None:
             path = path_of("api", "graphs", graph_id, "versions", version)
-        return await self._transport.call(Request(method="GET", path=path, read=one(Graph), repeatable=True))
+        params = given(for_export=True if for_export else None)
+        return await self._transport.call(
+            Request(method="GET", path=path, params=params, read=one(Graph), repeatable=True)
+        )
 
     async def versions(self, graph_id: str, *, page: int = 1, page_size: int = 25) -> Page[Graph]:
         """All versions, newest first. Pages have at most 100. Raises NotFound."""
