@@ -27,7 +27,7 @@ class Preset(BaseModel):
     updated_at: datetime
 
     def inputs_under(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs of a run: what is given wins by name, also where it is null."""
+        """The inputs of a run: what is given wins by name; null takes a value away."""
         return {**self.inputs, **given}
 
     def credentials_under(self, given: Mapping[str, Any]) -> dict[str, Any]:

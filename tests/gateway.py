@@ -27,7 +27,16 @@ ORIGIN: Final = "http://gateway.example.com"
 
 DEADLINE_SECONDS: Final = 60
 
-TABLES: Final = ("graphs", "nodes", "links", "graph_executions", "node_executions", "idempotency_keys", "api_keys")
+TABLES: Final = (
+    "graphs",
+    "nodes",
+    "links",
+    "graph_executions",
+    "node_executions",
+    "idempotency_keys",
+    "api_keys",
+    "presets",
+)
 
 
 @dataclass

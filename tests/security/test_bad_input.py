@@ -274,6 +274,10 @@ STRANGE_REQUESTS = [
     ("GET", "/api/executions/x/events?wait_seconds=31"),
     ("GET", "/api/executions/x/events?wait_seconds=nan"),
     ("GET", "/api/executions/x/events?limit=0"),
+    ("POST", "/api/graphs/x/execute?preset_id=%00"),
+    ("GET", "/api/library/presets?page_size=51"),
+    ("GET", "/api/library/presets?graph_id=%00"),
+    ("GET", "/api/library/presets/%00"),
     ("GET", "/api/executions/x/results?node_limit=100000"),
     ("GET", "/api/executions/x/nodes?after=%00"),
 ]

@@ -19,7 +19,8 @@ from tests.gateway import (
     until_status,
 )
 
-TENANT_IDS = ("graph_id", "graph_exec_id", "api_key_id")
+TENANT_IDS = ("graph_id", "graph_exec_id", "api_key_id", "preset_id")
+MISSING = ("not found or access denied.", "not found.")
 OTHER_IDS = {"version": "1", "from_version": "1", "to_version": "1", "block_id": "echo"}
 
 
@@ -27,7 +28,7 @@ OTHER_IDS = {"version": "1", "from_version": "1", "to_version": "1", "block_id":
 class Tenant:
     client: AsyncClient
     ids: dict[str, str]
-    """A graph of the tenant, a run of it and an API key, by the name of the path parameter."""
+    """A graph of the tenant, a run of it, an API key and a preset, by the name of the path parameter."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -42,7 +43,10 @@ async def _settle(client: AsyncClient) -> Tenant:
     graph_exec_id = await execute(client, graph_id, x="private")
     await until_status(client, graph_exec_id, "COMPLETED")
     made = (await client.post("/api/api-keys", json={"name": "Key"})).json()
-    return Tenant(client, {"graph_id": graph_id, "graph_exec_id": graph_exec_id, "api_key_id": made["api_key"]["id"]})
+    preset = {"graph_id": graph_id, "graph_version": 1, "name": "Preset", "inputs": {"x": "private"}}
+    preset_id = (await client.post("/api/library/presets", json=preset)).json()["id"]
+    ids = {"graph_id": graph_id, "graph_exec_id": graph_exec_id, "preset_id": preset_id}
+    return Tenant(client, {**ids, "api_key_id": made["api_key"]["id"]})
 
 
 async def _operations(client: AsyncClient) -> list[tuple[str, str]]:
@@ -66,6 +70,7 @@ async def _snapshot(tenant: Tenant) -> list[Any]:
         "/api/executions",
         f"/api/executions/{run}/results",
         "/api/api-keys",
+        "/api/library/presets",
     )
     return [(await tenant.client.get(path)).json() for path in paths]
 
@@ -84,7 +89,7 @@ async def test_foreign_ids_are_not_found_on_every_route(tenants: tuple[Tenant, T
             sent = {"json": _body(method, path)} if method in ("post", "put", "patch") else {}
             response = await stranger.client.request(method, url, **sent)
             refused = assert_refused(response, 404, "NOT_FOUND")
-            assert refused["detail"].endswith("not found or access denied."), (method, path)
+            assert refused["detail"].endswith(MISSING), (method, path)
             tried += 1
     assert tried >= 20
     assert await _snapshot(owner) == before
@@ -96,6 +101,7 @@ async def test_a_foreign_id_is_answered_like_one_that_does_not_exist(tenants: tu
         ("graph_id", "/api/graphs/{}"),
         ("graph_exec_id", "/api/executions/{}"),
         ("api_key_id", "/api/api-keys/{}"),
+        ("preset_id", "/api/library/presets/{}"),
     ):
         foreign = (await stranger.client.get(path.format(owner.ids[name]))).json()
         missing = (await stranger.client.get(path.format("no-such-id"))).json()
@@ -111,6 +117,10 @@ async def test_lists_hold_only_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
         assert [run["id"] for run in runs] == [tenant.ids["graph_exec_id"]]
         keys = (await tenant.client.get("/api/api-keys")).json()
         assert [key["id"] for key in keys] == [tenant.ids["api_key_id"]]
+        presets = (await tenant.client.get("/api/library/presets")).json()["presets"]
+        assert [preset["id"] for preset in presets] == [tenant.ids["preset_id"]]
+        theirs = {"graph_id": next(other.ids["graph_id"] for other in tenants if other is not tenant)}
+        assert (await tenant.client.get("/api/library/presets", params=theirs)).json()["presets"] == []
 
 
 async def test_a_foreign_graph_id_in_a_body_makes_a_graph_of_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
@@ -121,3 +131,12 @@ async def test_a_foreign_graph_id_in_a_body_makes_a_graph_of_ones_own(tenants: t
     assert saved["id"] != owner.ids["graph_id"]
     assert await _snapshot(owner) == before
     await stranger.client.delete(f"/api/graphs/{saved['id']}")
+
+
+async def test_a_foreign_preset_in_a_query_is_not_found(tenants: tuple[Tenant, Tenant]) -> None:
+    stranger, owner = tenants
+    for path in ("execute", "execute/1"):
+        url = f"/api/graphs/{stranger.ids['graph_id']}/{path}"
+        for preset_id in (owner.ids["preset_id"], "no-such-id"):
+            refused = await stranger.client.post(url, params={"preset_id": preset_id})
+            assert assert_refused(refused, 404, "NOT_FOUND")["detail"] == f"Preset #{preset_id} not found."
