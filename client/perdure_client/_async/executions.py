@@ -32,25 +32,33 @@ class AsyncExecutionsCalls:
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
-    async def list(self, *, page: int = 1, page_size: int = 250) -> Page[GraphExecutionMeta]:
-        """Your runs, newest first. Pages count from 1 and have at most 250."""
+    async def list(self, *, query: str | None = None, page: int = 1, page_size: int = 250) -> Page[GraphExecutionMeta]:
+        """Your runs, newest first. Pages count from 1 and have at most 250.
+
+        `query`: only those that it finds, for example `status = FAILED AND created > -24h`.
+
+        Raises:
+            ValidationFailed: the query is not understood; the message names the column and what was expected there.
+        """
         return await self._transport.call(
             Request(
                 method="GET",
                 path=path_of("api", "executions"),
-                params=given(page=page, page_size=page_size),
+                params=given(query=query, page=page, page_size=page_size),
                 read=page_of(GraphExecutionMeta),
                 repeatable=True,
             )
         )
 
-    async def list_of_graph(self, graph_id: str, *, page: int = 1, page_size: int = 25) -> Page[GraphExecutionMeta]:
-        """Runs of one graph, newest first, also if it is deleted. Pages have at most 100."""
+    async def list_of_graph(
+        self, graph_id: str, *, query: str | None = None, page: int = 1, page_size: int = 25
+    ) -> Page[GraphExecutionMeta]:
+        """Runs of one graph, newest first, also if it is deleted; `query` as for `list`. Pages have at most 100."""
         found = await self._transport.call(
             Request(
                 method="GET",
                 path=path_of("api", "graphs", graph_id, "executions"),
-                params=given(page=page, page_size=page_size),
+                params=given(query=query, page=page, page_size=page_size),
                 read=one(GraphExecutionPage),
                 repeatable=True,
             )

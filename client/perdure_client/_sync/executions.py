@@ -34,25 +34,33 @@ class ExecutionsCalls:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self, *, page: int = 1, page_size: int = 250) -> Page[GraphExecutionMeta]:
-        """Your runs, newest first. Pages count from 1 and have at most 250."""
+    def list(self, *, query: str | None = None, page: int = 1, page_size: int = 250) -> Page[GraphExecutionMeta]:
+        """Your runs, newest first. Pages count from 1 and have at most 250.
+
+        `query`: only those that it finds, for example `status = FAILED AND created > -24h`.
+
+        Raises:
+            ValidationFailed: the query is not understood; the message names the column and what was expected there.
+        """
         return self._transport.call(
             Request(
                 method="GET",
                 path=path_of("api", "executions"),
-                params=given(page=page, page_size=page_size),
+                params=given(query=query, page=page, page_size=page_size),
                 read=page_of(GraphExecutionMeta),
                 repeatable=True,
             )
         )
 
-    def list_of_graph(self, graph_id: str, *, page: int = 1, page_size: int = 25) -> Page[GraphExecutionMeta]:
-        """Runs of one graph, newest first, also if it is deleted. Pages have at most 100."""
+    def list_of_graph(
+        self, graph_id: str, *, query: str | None = None, page: int = 1, page_size: int = 25
+    ) -> Page[GraphExecutionMeta]:
+        """Runs of one graph, newest first, also if it is deleted; `query` as for `list`. Pages have at most 100."""
         found = self._transport.call(
             Request(
                 method="GET",
                 path=path_of("api", "graphs", graph_id, "executions"),
-                params=given(page=page, page_size=page_size),
+                params=given(query=query, page=page, page_size=page_size),
                 read=one(GraphExecutionPage),
                 repeatable=True,
             )

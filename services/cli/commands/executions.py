@@ -23,17 +23,26 @@ IdArgument = Annotated[str, typer.Argument(help="Id of the execution.", show_def
 def list_executions(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=250, help="How many, newest first.")] = 20,
     graph_id: Annotated[str | None, typer.Option("--graph", help="Only runs of this graph; 100 at most.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query", "-q", help="Only runs that this finds, such as 'status = FAILED created > -24h'.", metavar="TEXT"
+        ),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List your runs, newest first."""
+    """List your runs, newest first.
+
+    What a query can ask for is in docs/execution-queries.md.
+    """
     with connect(home, url, api_key) as client:
         if graph_id is None:
-            found = client.executions.list(page_size=limit)
+            found = client.executions.list(query=query, page_size=limit)
         else:
-            found = client.executions.list_of_graph(graph_id, page_size=min(limit, 100))
+            found = client.executions.list_of_graph(graph_id, query=query, page_size=min(limit, 100))
         if as_json:
             print_json(found.items)
             return
@@ -41,7 +50,7 @@ def list_executions(
     table = PlainTable("id", "graph", "status", "failed", "started", cut=("graph",))
     for execution in found:
         table.add(*_row(execution, names))
-    table.print(empty="No runs yet.")
+    table.print(empty="No runs yet." if query is None else "No run matches the query.")
 
 
 @app.command()
