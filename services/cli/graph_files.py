@@ -1,49 +1,42 @@
 """Graphs and inputs as files and arguments."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
 from models.errors import InvalidRequestError
 
-_OF_THIS_PLACE: Final = frozenset(
-    {"id", "version", "is_active", "user_id", "created_at", "updated_at", "forked_from_id", "forked_from_version"}
-)
-"""What a graph gets anew wherever it is imported, or says whose it is."""
-
-_OF_A_NODE: Final = ("id", "block_id", "input_default", "metadata")
-_OF_A_LINK: Final = ("id", "source_id", "sink_id", "source_name", "sink_name", "is_static")
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 
-def read_graph(path: Path) -> dict[str, Any]:
-    """The graph in a file: bare, or wrapped by a store download.
+def read_export(path: Path) -> dict[str, Any]:
+    """The content of a file that holds a graph, with what a store download wraps around it.
 
     Raises:
-        InvalidRequestError: the file is missing or holds no graph.
+        InvalidRequestError: the file is missing, too large or holds no graph.
     """
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidRequestError(f"{str(path)!r} is larger than {MAX_FILE_BYTES} bytes; no graph is.")
         content: Any = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise InvalidRequestError(f"There is no file {str(path)!r}.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"{str(path)!r} cannot be read as JSON: {error}") from error
-    graph = content.get("graph_data") or content.get("graph") or content if isinstance(content, dict) else None
-    if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list):
+    graph = graph_in(content)
+    if not isinstance(graph, dict) or not isinstance(cast("dict[str, Any]", graph).get("nodes"), list):
         raise InvalidRequestError(f"{str(path)!r} holds no graph: expected an object with a list of `nodes`.")
-    return cast("dict[str, Any]", graph)
+    return cast("dict[str, Any]", content)
 
 
-def exported(graph: Mapping[str, Any]) -> dict[str, Any]:
-    """A graph of the gateway as a file that imports again here or elsewhere; nothing in it says whose it was.
+def read_graph(path: Path) -> dict[str, Any]:
+    """The graph in a file, without what is wrapped around it. Raises InvalidRequestError as `read_export` does."""
+    return graph_in(read_export(path))
 
-    The schemas stay: they tell people what it takes and gives, and an import that it is an export.
-    """
-    kept = {name: value for name, value in graph.items() if name not in _OF_THIS_PLACE}
-    return kept | {
-        "nodes": [{name: node[name] for name in _OF_A_NODE if name in node} for node in graph["nodes"]],
-        "links": [{name: link[name] for name in _OF_A_LINK if name in link} for link in graph["links"]],
-    }
+
+def graph_in(content: Any) -> Any:
+    """The graph in the content of a file: bare, or wrapped by a store download."""
+    return content.get("graph_data") or content.get("graph") or content if isinstance(content, dict) else None
 
 
 def parse_inputs(given: list[str]) -> dict[str, Any]:

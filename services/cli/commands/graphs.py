@@ -10,8 +10,9 @@ from rich.console import Console
 from models.errors import InvalidRequestError
 from services.cli.connection import connect
 from services.cli.exit_codes import FAILED
-from services.cli.graph_files import exported, read_graph
+from services.cli.graph_files import graph_in, read_export, read_graph
 from services.cli.graph_view import print_diff, print_graph, print_validation
+from services.cli.import_view import print_import_report
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
 from services.cli.output import PlainTable, confirm, print_json, short_time
 
@@ -68,21 +69,36 @@ def import_graph(
     file: FileArgument,
     name: Annotated[str | None, typer.Option("--name", help="Instead of the name in the file.")] = None,
     into: Annotated[str | None, typer.Option("--into", help="Id of a graph that gets it as a new version.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would not run; save nothing.")] = False,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Save a graph from a file, as a new graph or a new version of one."""
-    content = read_graph(file)
+    """Save an exported agent with the agents it runs, and tell what of it will not run here.
+
+    Nodes of blocks that are missing here are kept, so that the graph can be seen and edited; as a new version of
+    another graph (`--into`) it must be without new ones.
+    """
+    content = read_export(file)
     if name is not None:
-        content["name"] = name
-    with connect(home, url, api_key) as client:
-        graph = client.graphs.create(content) if into is None else client.graphs.replace(into, content | {"id": into})
-    if as_json:
-        print_json(graph)
+        graph_in(content)["name"] = name
+    if into is not None:
+        if dry_run:
+            raise InvalidRequestError("`--dry-run` tells about new graphs; `perdure graphs validate` checks versions.")
+        with connect(home, url, api_key) as client:
+            graph, report = client.graphs.replace(into, graph_in(content) | {"id": into}), None
     else:
+        with connect(home, url, api_key) as client:
+            imported = client.graphs.import_graph(content, dry_run=dry_run)
+        graph, report = imported.graph, imported.report
+    if as_json:
+        print_json(graph if report is None else graph.model_dump(mode="json") | {"report": report})
+        return
+    if not dry_run:
         typer.echo(f"{graph.id}  version {graph.version}  {graph.name}")
+    if report is not None:
+        print_import_report(Console(), report, always=dry_run)
 
 
 @app.command()
@@ -118,13 +134,13 @@ def export(
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a graph as JSON that imports again, without ids of yours.
+    """Write a graph and the graphs it runs as JSON that imports again, without secrets and without your user id.
 
-    What nodes hold as constants is in it: look before you give it away.
+    What nodes hold as other constants is in it: look before you give it away.
     """
     with connect(home, url, api_key) as client:
-        graph = client.graphs.get(graph_id, version=version)
-    content = exported(graph.model_dump(mode="json"))
+        graph = client.graphs.get(graph_id, version=version, for_export=True)
+    content = graph.model_dump(mode="json")
     if output is None:
         print_json(content)
         return
