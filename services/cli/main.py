@@ -17,6 +17,7 @@ from services.cli.commands import (
     graphs,
     keys,
     logs,
+    new_block,
     processes,
     run,
     settings,
@@ -39,6 +40,7 @@ app.add_typer(demo.app)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(executions.app, name="executions")
 app.add_typer(blocks.app, name="blocks")
+app.add_typer(new_block.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(stack.app)
