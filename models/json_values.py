@@ -133,15 +133,20 @@ def dump_json(value: object) -> bytes:
     return orjson.dumps(value)
 
 
-def load_json(data: bytes | str) -> Any:
+def load_json(data: bytes | str, *, strict: bool = False) -> Any:
     """The value of JSON text, normalised. NaN, infinities and lone surrogates get the values `normalise_json` says.
+
+    Args:
+        strict: refuse those three instead, as the standard of JSON does.
 
     Raises:
         InvalidRequestError: not JSON, or too deep.
     """
     try:
         return normalise_json(orjson.loads(data))
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if strict:
+            raise InvalidRequestError(f"Not valid JSON: {error}") from error
         return normalise_json(_load_tolerantly(data))
 
 
