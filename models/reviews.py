@@ -5,7 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from models.ids import NodeExecId, NodeId
+from pydantic import BaseModel, ConfigDict
+
+from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.values import Value
 
 
@@ -13,6 +15,15 @@ class ReviewStatus(StrEnum):
     WAITING = "WAITING"
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
+
+
+class AwaitedEventStatus(StrEnum):
+    """DELIVERED: it came. EXPIRED: not in time. ENDED: it is not awaited any more."""
+
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    EXPIRED = "EXPIRED"
+    ENDED = "ENDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +55,46 @@ class OpenEvent:
     schema: dict[str, Any] | None
     expires_at: datetime | None
     at: datetime
+
+
+class Review(BaseModel):
+    """A review as it is stored. `reviewed_data`: what the reviewer made of the payload; None if nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_exec_id: NodeExecId
+    generation: int
+    graph_exec_id: GraphExecId
+    node_id: NodeId
+    user_id: UserId
+    graph_id: GraphId
+    graph_version: int
+    payload: Value
+    instructions: str
+    editable: bool
+    status: ReviewStatus
+    review_message: str | None = None
+    reviewed_data: Value | None = None
+    was_edited: bool | None = None
+    decided_by: str | None = None
+    expires_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    reviewed_at: datetime | None = None
+
+
+class AwaitedEvent(BaseModel):
+    """A wait for an event as it is stored. `payload_schema`: JSON Schema of what may be delivered; None takes all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node_exec_id: NodeExecId
+    generation: int
+    graph_exec_id: GraphExecId
+    node_id: NodeId
+    user_id: UserId
+    name: str
+    payload_schema: dict[str, Any] | None = None
+    expires_at: datetime | None = None
+    status: AwaitedEventStatus
+    created_at: datetime

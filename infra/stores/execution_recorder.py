@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from infra.postgres import Database
+from infra.stores.wait_recorder import close_waits, insert_controls
 from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import NodeCursor
 from models.ids import NodeExecId
 from models.tables.execution import ExecutionClaimRow, GraphExecutionRow, NodeExecutionRow
 from models.values import Value, Values
+from models.waits import WaitShown
 from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
 
 _runs = GraphExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
@@ -84,6 +86,8 @@ class PostgresExecutionRecorder:
             "error_code": closing.error_code,
             "stats": closing.stats.model_dump(mode="json"),
             "outputs": outputs.model_dump(mode="json", exclude_unset=True),
+            "paused_at": None,
+            "status_reason": None,
         }
         async with self._database.transaction() as session:
             await _open(session, run, closing.opening)
@@ -102,8 +106,11 @@ class PostgresExecutionRecorder:
                     status=ExecutionStatus.TERMINATED.value,
                     status_rank=ExecutionStatus.TERMINATED.rank,
                     ended_at=closing.ended_at,
+                    wait=None,
                 )
             )
+            await close_waits(session, run.graph_exec_id, closing.status, at=closing.ended_at)
+            await insert_controls(session, run, closing.controls)
 
     async def claim(
         self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int, *, at: datetime
@@ -166,13 +173,16 @@ def _upsert_node() -> Insert:
     statement = insert(_nodes)
     new = statement.excluded
     changes: dict[str, Any] = {name: getattr(new, name) for name in columns if name not in _NODE_IDENTITY}
-    # A record that the workflow makes knows neither attempt nor inputs nor start: it must not erase them.
+    # A record that the workflow makes knows neither attempt nor inputs nor start, nor what was emitted before a wait:
+    # it must not erase them.
     is_same_generation = new.generation == _nodes.c.generation
     highest = func.greatest(new.attempt, _nodes.c.attempt)
     changes["attempt"] = case((is_same_generation, highest), else_=new.attempt)
     changes["inputs"] = func.coalesce(func.nullif(new.inputs, func.jsonb_build_object()), _nodes.c.inputs)
     for name in ("queued_at", "started_at"):
         changes[name] = func.coalesce(getattr(new, name), _nodes.c[name])
+    keeps_outputs = and_(is_same_generation, new.started_at.is_(None), new.outputs == func.jsonb_build_array())
+    changes["outputs"] = case((keeps_outputs, _nodes.c.outputs), else_=new.outputs)
     return statement.on_conflict_do_update(index_elements=["id"], set_=changes, where=_is_newer(new))
 
 
@@ -181,7 +191,8 @@ def _is_newer(new: Any) -> ColumnElement[bool]:
 
     Within a generation an end is replaced by the end of a later attempt only: of two attempts that ran at once, because
     one was taken for dead, Temporal took the later one's answer. Ends made by the workflow (they have no start) close
-    what is open, whatever its attempt.
+    what is open, whatever its attempt. A wait begins within the attempt that has announced itself; what the workflow
+    says of one changes it, but begins none: the node execution may have gone on.
     """
     ended = ExecutionStatus.COMPLETED.rank
     is_open = _nodes.c.status_rank < ended
@@ -189,9 +200,17 @@ def _is_newer(new: Any) -> ColumnElement[bool]:
     later_attempt = and_(new.attempt > _nodes.c.attempt, or_(is_open, ends))
     same_attempt = and_(new.attempt == _nodes.c.attempt, is_open, new.status_rank > _nodes.c.status_rank)
     by_workflow = and_(new.started_at.is_(None), is_open, ends)
+    its_own = and_(new.attempt == _nodes.c.attempt, new.started_at.is_not(None))
+    waits = and_(
+        new.wait.is_not(None),
+        is_open,
+        new.status_rank >= _nodes.c.status_rank,
+        or_(its_own, and_(new.started_at.is_(None), _nodes.c.wait.is_not(None))),
+    )
     same_generation = new.generation == _nodes.c.generation
     return or_(
-        new.generation > _nodes.c.generation, and_(same_generation, or_(later_attempt, same_attempt, by_workflow))
+        new.generation > _nodes.c.generation,
+        and_(same_generation, or_(later_attempt, same_attempt, by_workflow, waits)),
     )
 
 
@@ -222,6 +241,8 @@ def _row(run: RunIdentity, record: NodeRecord) -> dict[str, Any]:
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "execution_time": record.execution_time,
+        "wait": None if record.wait is None or record.status.is_terminal else record.wait.model_dump(mode="json"),
+        "pinned": record.pinned,
     }
 
 
@@ -247,4 +268,6 @@ def _record(row: NodeExecutionRow) -> NodeRecord:
         started_at=row.started_at,
         ended_at=row.ended_at,
         execution_time=row.execution_time,
+        wait=None if row.wait is None else WaitShown.model_validate(row.wait),
+        pinned=row.pinned,
     )
