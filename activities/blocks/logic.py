@@ -1,13 +1,14 @@
-"""Decisions, arithmetic and loops."""
+"""Decisions and arithmetic."""
 
 import math
 import operator
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
-from models.errors import BlockError, BlockOutputError, InvalidRequestError
-from models.json_values import json_type, load_json
+from models.coercion import to_boolean, to_dictionary, to_float, to_integer, to_list, to_text
+from models.errors import BlockError, BlockOutputError
+from models.json_values import json_type
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -86,6 +87,72 @@ class ConditionBlock(Block[ConditionInput]):
             yield "no_output", right if input.no_value is None else input.no_value
 
 
+_CONVERTERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (bool, to_boolean),
+    (int, to_integer),
+    (float, to_float),
+    (str, to_text),
+    (list, to_list),
+    (dict, to_dictionary),
+)
+
+
+class IfInputMatchesInput(BlockInput):
+    input: Any = pin(description="What to test")
+    value: Any = pin(description="What it has to be")
+    yes_value: Any = pin(None, description="Emitted if it is")
+    no_value: Any = pin(None, description="Emitted if it is not")
+
+
+class IfInputMatchesOutput(BlockOutput):
+    result: bool = pin(description="Whether it is")
+    yes_output: Any = pin(description="Emitted only if it is")
+    no_output: Any = pin(description="Emitted only if it is not")
+
+
+class IfInputMatchesBlock(Block[IfInputMatchesInput]):
+    """Equal as they are, or once `value` has the type of `input`: "10" matches 10, and a text that is no number 0.
+
+    An output without a value of its own is null; it forwards neither operand.
+    """
+
+    id = "6dbbc4b3-ca6c-42b6-b508-da52d23e13f2"
+    description = "Tests whether a value is the expected one and continues on one of two branches."
+    Input = IfInputMatchesInput
+    Output = IfInputMatchesOutput
+    categories = (BlockCategory.LOGIC,)
+    examples = (
+        BlockExample(
+            title="It is",
+            input={"input": "blue", "value": "blue", "yes_value": "sky", "no_value": "sea"},
+            output=(("result", True), ("yes_output", "sky")),
+        ),
+        BlockExample(
+            title="It is not, and there is no value for that",
+            input={"input": [1], "value": [2], "yes_value": 1},
+            output=(("result", False), ("no_output", None)),
+        ),
+        BlockExample(
+            title="It is, as a number",
+            input={"input": 10, "value": "10", "yes_value": True},
+            output=(("result", True), ("yes_output", True)),
+        ),
+    )
+
+    async def run(self, input: IfInputMatchesInput, context: BlockContext) -> AsyncIterator[Emission]:
+        result = input.input == input.value or input.input == _converted_to_type_of(input.input, input.value)
+        yield "result", result
+        if result:
+            yield "yes_output", input.yes_value
+        else:
+            yield "no_output", input.no_value
+
+
+def _converted_to_type_of(example: Any, value: Any) -> Any:
+    convert = next((convert for kind, convert in _CONVERTERS if isinstance(example, kind)), None)
+    return value if convert is None else convert(value)
+
+
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
     "Subtract": operator.sub,
@@ -149,104 +216,3 @@ class CalculatorBlock(Block[CalculatorInput]):
                 "Block produced an invalid output data: a negative base with a fractional exponent has no real result."
             )
         yield "result", result
-
-
-MAX_ITEMS = 10_000
-MAX_ITEMS_TEXT = 1_048_576
-
-
-class StepThroughItemsInput(BlockInput):
-    items: list[Any] = pin([], advanced=False, description="A list")
-    items_object: dict[str, Any] = pin({}, advanced=False, description="An object")
-    items_str: str = pin("", advanced=False, description="JSON text of a list or an object")
-
-
-class StepThroughItemsOutput(BlockOutput):
-    item: Any = pin(description="One element")
-    key: Any = pin(description="Index of the element in its list, or its name in its object")
-
-
-class StepThroughItemsBlock(Block[StepThroughItemsInput]):
-    """Emits `item`, then `key` (index or name), for every element of the three inputs in their order."""
-
-    id = "f66a3543-28d3-4ab5-8945-9b336371e2ce"
-    description = "Emits the elements of a list or an object one after the other."
-    Input = StepThroughItemsInput
-    Output = StepThroughItemsOutput
-    categories = (BlockCategory.LOGIC,)
-    examples = (
-        BlockExample(
-            title="A list",
-            input={"items": ["a", "b"]},
-            output=(("item", "a"), ("key", 0), ("item", "b"), ("key", 1)),
-        ),
-        BlockExample(
-            title="An object, and a list as JSON text",
-            input={"items_object": {"name": "Ada"}, "items_str": "[true]"},
-            output=(("item", "Ada"), ("key", "name"), ("item", True), ("key", 0)),
-        ),
-        BlockExample(title="Nothing to step through", input={}),
-    )
-
-    async def run(self, input: StepThroughItemsInput, context: BlockContext) -> AsyncIterator[Emission]:
-        for key, item in _elements(input.items):
-            yield "item", item
-            yield "key", key
-        for key, item in _elements(input.items_object):
-            yield "item", item
-            yield "key", key
-        for key, item in _elements(_parse_items(input.items_str)):
-            yield "item", item
-            yield "key", key
-
-
-def _elements(items: list[Any] | dict[str, Any]) -> Iterable[tuple[int | str, Any]]:
-    if len(items) > MAX_ITEMS:
-        raise BlockError(f"Too many items: {len(items)}, the limit is {MAX_ITEMS}. Split the input.")
-    return items.items() if isinstance(items, dict) else enumerate(items)
-
-
-def _parse_items(text: str) -> list[Any] | dict[str, Any]:
-    if len(text) > MAX_ITEMS_TEXT:
-        raise BlockError(f"Input too large: {len(text)} characters, the limit is {MAX_ITEMS_TEXT}. Split the input.")
-    if not text.strip():
-        return []
-    try:
-        items = load_json(text)
-    except InvalidRequestError as error:
-        raise BlockError(f"Pin 'items_str': {error.message}") from error
-    if not isinstance(items, list | dict):
-        raise BlockError(f"Pin 'items_str': expected JSON text of a list or an object, got {json_type(items)}.")
-    return items
-
-
-class CountItemsInput(BlockInput):
-    collection: Any = pin(description="A list, an object or a text")
-
-
-class CountItemsOutput(BlockOutput):
-    count: int = pin(description="Number of elements, or of characters")
-
-
-class CountItemsBlock(Block[CountItemsInput]):
-    """-1 for what cannot be counted (numbers, booleans)."""
-
-    id = "3c9c2f42-b0c3-435f-ba35-05f7a25c772a"
-    description = "Counts the elements of a collection, or the characters of a text."
-    Input = CountItemsInput
-    Output = CountItemsOutput
-    categories = (BlockCategory.LOGIC,)
-    examples = (
-        BlockExample(title="A list", input={"collection": [1, 2, 3]}, output=(("count", 3),)),
-        BlockExample(title="Characters", input={"collection": "héllo"}, output=(("count", 5),)),
-        BlockExample(title="Neither", input={"collection": 12}, output=(("count", -1),)),
-    )
-
-    async def run(self, input: CountItemsInput, context: BlockContext) -> AsyncIterator[Emission]:
-        collection = input.collection
-        if isinstance(collection, str | list | tuple | set | frozenset | dict):
-            yield "count", len(collection)
-        elif isinstance(collection, Iterable):
-            yield "count", sum(1 for _ in collection)
-        else:
-            yield "count", -1

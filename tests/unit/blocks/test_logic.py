@@ -3,14 +3,7 @@ from typing import Any
 
 import pytest
 
-from activities.blocks.logic import (
-    MAX_ITEMS,
-    MAX_ITEMS_TEXT,
-    CalculatorBlock,
-    ConditionBlock,
-    CountItemsBlock,
-    StepThroughItemsBlock,
-)
+from activities.blocks.logic import CalculatorBlock, ConditionBlock, IfInputMatchesBlock
 from models.errors import BlockError, BlockInputError, BlockOutputError
 from models.json_values import normalise_json
 from tests.unit.blocks.running import run_block
@@ -65,6 +58,54 @@ async def test_condition_names_a_wrong_operator() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (10, 10),
+        (10, 10.0),
+        (1, True),
+        (10, "10"),
+        ("10", 10),
+        ("[1]", [1]),
+        ([1], "[1]"),
+        ([1], 1),
+        ({"a": 1}, '{"a": 1}'),
+        (True, "TRUE"),
+        (False, "anything"),
+        (0, "anything"),
+        (1.5, " 1.5 "),
+        ("\U0001f600", "\U0001f600"),
+        ("null", "null"),
+    ],
+)
+async def test_input_matches(value: Any, expected: Any) -> None:
+    values = {"input": value, "value": expected, "yes_value": ["yes"], "no_value": "no"}
+    assert await run_block(IfInputMatchesBlock, values) == [("result", True), ("yes_output", ["yes"])]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(10, 11), (10, "None"), ("a", "A"), ("e\u0301", "\u00e9"), ([1], [2]), ("", 0), (10**30, 10**30 + 1)],
+)
+async def test_input_does_not_match(value: Any, expected: Any) -> None:
+    values = {"input": value, "value": expected, "yes_value": "yes", "no_value": {"no": 1}}
+    matches = [("result", False), ("no_output", {"no": 1})]
+    assert await run_block(IfInputMatchesBlock, values) == matches
+
+
+async def test_input_matches_without_values_of_its_own() -> None:
+    assert await run_block(IfInputMatchesBlock, {"input": 1, "value": 1}) == [("result", True), ("yes_output", None)]
+    assert await run_block(IfInputMatchesBlock, {"input": 1, "value": 2}) == [("result", False), ("no_output", None)]
+    falsy = {"input": 1, "value": 1, "yes_value": 0}
+    assert await run_block(IfInputMatchesBlock, falsy) == [("result", True), ("yes_output", 0)]
+
+
+@pytest.mark.parametrize("pin", ["input", "value"])
+async def test_input_matches_needs_both(pin: str) -> None:
+    with pytest.raises(BlockInputError, match=f"pin '{pin}' needs a value"):
+        await run_block(IfInputMatchesBlock, {"input": 1, "value": 1, pin: None})
+
+
+@pytest.mark.parametrize(
     ("operation", "a", "b", "result"),
     [
         ("Add", 1, 2, 3.0),
@@ -116,59 +157,3 @@ async def test_calculator_names_every_wrong_pin() -> None:
     assert message.startswith("Unable to execute block with invalid input data: CalculatorBlock (b1ab9b19-")
     for pin in ("operation", "a", "b"):
         assert f"pin {pin!r}" in message
-
-
-async def test_step_through_items_emits_item_then_key_of_all_sources_in_order() -> None:
-    values = {"items_str": '{"z": 5}', "items_object": {"k": None}, "items": ["a", "b"]}
-    assert await run_block(StepThroughItemsBlock, values) == [
-        *(("item", "a"), ("key", 0)),
-        *(("item", "b"), ("key", 1)),
-        *(("item", None), ("key", "k")),
-        *(("item", 5), ("key", "z")),
-    ]
-
-
-@pytest.mark.parametrize("values", [{}, {"items": []}, {"items_str": "  "}, {"items": None, "items_object": {}}])
-async def test_step_through_nothing(values: dict[str, Any]) -> None:
-    assert await run_block(StepThroughItemsBlock, values) == []
-
-
-async def test_step_through_items_reads_text_where_a_list_is_expected() -> None:
-    assert await run_block(StepThroughItemsBlock, {"items": "[1]"}) == [("item", 1), ("key", 0)]
-
-
-async def test_step_through_items_limits() -> None:
-    assert len(await run_block(StepThroughItemsBlock, {"items": [0] * MAX_ITEMS})) == 2 * MAX_ITEMS
-    with pytest.raises(BlockError, match="Too many items: 10001"):
-        await run_block(StepThroughItemsBlock, {"items": [0] * (MAX_ITEMS + 1)})
-    with pytest.raises(BlockError, match="Input too large: 1048577"):
-        await run_block(StepThroughItemsBlock, {"items_str": " " * (MAX_ITEMS_TEXT + 1)})
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("{", "Not valid JSON"),
-        ("5", "got number"),
-        ("null", "got null"),
-        ("[" * 200 + "]" * 200, "nested more than 100"),
-        ("[" * 100_000, "Not valid JSON"),
-    ],
-)
-async def test_step_through_bad_text(text: str, problem: str) -> None:
-    with pytest.raises(BlockError, match=problem) as caught:
-        await run_block(StepThroughItemsBlock, {"items_str": text})
-    assert caught.value.message.startswith("Pin 'items_str': ")
-
-
-async def test_step_through_text_with_what_json_lacks() -> None:
-    emissions = await run_block(StepThroughItemsBlock, {"items_str": '[NaN, "\\ud800", "\\u0000"]'})
-    assert [value for pin, value in emissions if pin == "item"] == [None, "\ufffd", "\ufffd"]
-
-
-@pytest.mark.parametrize(
-    ("collection", "count"),
-    [("häß\U0001f600", 4), ([1, None], 2), ({"a": 1}, 1), ("", 0), ([], 0), (5, -1), (1.5, -1), (True, -1)],
-)
-async def test_count_items(collection: Any, count: int) -> None:
-    assert await run_block(CountItemsBlock, {"collection": collection}) == [("count", count)]
