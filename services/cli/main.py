@@ -18,6 +18,7 @@ from services.cli.commands import (
     keys,
     logs,
     new_block,
+    presets,
     processes,
     run,
     settings,
@@ -39,6 +40,7 @@ app.add_typer(run.app)
 app.add_typer(demo.app)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(executions.app, name="executions")
+app.add_typer(presets.app, name="presets")
 app.add_typer(blocks.app, name="blocks")
 app.add_typer(new_block.app)
 app.add_typer(keys.app, name="keys")

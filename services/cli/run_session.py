@@ -1,41 +1,46 @@
-"""Uploads a graph, runs it and follows it to its end."""
+"""Starts a run and follows it to its end."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Self
 
+import typer
 from rich.console import Console
 from rich.live import Live
 
 from activities.blocks.registry import BlockRegistry
 from perdure_client import PerdureClient
-from perdure_client.models import Graph, GraphExecution, GraphExecutionMeta
-from services.cli.run_view import RunProgress, titles_of
+from perdure_client.models import GraphExecution, GraphExecutionMeta
+from services.cli.exit_codes import FAILED, INTERRUPTED
+from services.cli.output import print_json
+from services.cli.run_view import RunProgress, print_result, titles_of
 
 LINE_SECONDS: Final = 3.0
 
 
 class RunSession:
-    """One graph, uploaded; `start` executes it once."""
+    """One run: `start` uploads a graph and executes it, `start_preset` executes a preset."""
 
-    def __init__(self, client: PerdureClient, graph: Mapping[str, Any], *, console: Console) -> None:
+    def __init__(self, client: PerdureClient, *, console: Console) -> None:
         self._client = client
-        self._graph = graph
-        self._console = console
-        self.uploaded: Graph | None = None
+        self.console = console
         self.execution: GraphExecutionMeta | None = None
 
-    def start(self, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
-        self.uploaded = self._client.graphs.create(self._graph)
-        self.execution = self._client.execute(self.uploaded.id, inputs)
+    def start(self, graph: Mapping[str, Any], inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        uploaded = self._client.graphs.create(graph)
+        self.execution = self._client.execute(uploaded.id, inputs)
+        return self.execution
+
+    def start_preset(self, preset_id: str, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        self.execution = self._client.presets.execute(preset_id, inputs)
         return self.execution
 
     def follow(self) -> GraphExecution:
         """Shows progress until the run has ended; gives its final state."""
         assert self.execution is not None, "start comes first"
-        assert self.uploaded is not None
-        progress = RunProgress(titles_of(self.uploaded, BlockRegistry.discover()))
-        with _Display(self._console, progress, self.uploaded.name) as display:
+        graph = self._client.graphs.get(self.execution.graph_id, version=self.execution.graph_version)
+        progress = RunProgress(titles_of(graph, BlockRegistry.discover()))
+        with _Display(self.console, progress, graph.name) as display:
             for events in self._client.executions.iter_event_batches(self.execution.id):
                 for event in events:
                     progress.add(event)
@@ -47,6 +52,30 @@ class RunSession:
         assert self.execution is not None, "start comes first"
         self._client.executions.stop(self.execution.graph_id, self.execution.id)
         return self._client.executions.get(self.execution.id, node_limit=1)
+
+
+def run_to_its_end(session: RunSession, start: Callable[[], object], *, as_json: bool) -> None:
+    """Starts and follows a run, prints its result, and ends the command with the exit code of the run.
+
+    Ctrl-C stops the run.
+    """
+    interrupted = False
+    try:
+        start()
+        execution = session.follow()
+    except KeyboardInterrupt:
+        if session.execution is None:
+            raise typer.Exit(INTERRUPTED) from None
+        session.console.print("Stopping the run ...")
+        execution, interrupted = session.stop(), True
+    if as_json:
+        print_json(execution.model_dump(mode="json", exclude={"node_executions"}))
+    else:
+        print_result(session.console, execution)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if execution.status != "COMPLETED":
+        raise typer.Exit(FAILED)
 
 
 class _Display:

@@ -13,7 +13,7 @@ from services.cli.main import app
 from services.cli.reference import render
 
 ROOT = Path(services.__file__).parent.parent
-OF_THE_GATEWAY = ("run", "graphs", "executions", "blocks", "keys")
+OF_THE_GATEWAY = ("run", "graphs", "executions", "presets", "blocks", "keys")
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -7,47 +7,38 @@ import typer
 from rich.console import Console
 
 from services.cli.connection import connect
-from services.cli.exit_codes import FAILED, INTERRUPTED
 from services.cli.graph_files import parse_inputs, read_graph
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, InputsOption, JsonOption, UrlOption
-from services.cli.output import print_json
-from services.cli.run_session import RunSession
-from services.cli.run_view import print_result
+from services.cli.run_session import RunSession, run_to_its_end
 
 app = typer.Typer()
 
 
 @app.command()
 def run(
-    graph: Annotated[Path, typer.Argument(help="Graph JSON, for example an exported agent.")],
+    graph: Annotated[
+        Path | None, typer.Argument(help="Graph JSON, for example an exported agent.", show_default=False)
+    ] = None,
+    preset_id: Annotated[
+        str | None, typer.Option("--preset", help="Instead of a file: run this preset; inputs given here win.")
+    ] = None,
     inputs: InputsOption = None,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a graph, run it, show live progress and its outputs.
+    """Upload a graph, or take a preset; run it, show live progress and its outputs.
 
     Exit code: 0 completed, 1 failed or refused, 130 interrupted (Ctrl-C stops the run).
     """
-    content, values = read_graph(graph), parse_inputs(inputs or [])
-    console = Console(stderr=as_json)
-    interrupted = False
+    if (graph is None) == (preset_id is None):
+        raise typer.BadParameter("Name either a graph file or a preset (--preset).")
+    content = None if graph is None else read_graph(graph)
+    values = parse_inputs(inputs or [])
     with connect(home, url, api_key) as client:
-        session = RunSession(client, content, console=console)
-        try:
-            session.start(values)
-            execution = session.follow()
-        except KeyboardInterrupt:
-            if session.execution is None:
-                raise typer.Exit(INTERRUPTED) from None
-            console.print("Stopping the run ...")
-            execution, interrupted = session.stop(), True
-    if as_json:
-        print_json(execution.model_dump(mode="json", exclude={"node_executions"}))
-    else:
-        print_result(console, execution)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if execution.status != "COMPLETED":
-        raise typer.Exit(FAILED)
+        session = RunSession(client, console=Console(stderr=as_json))
+        if content is not None:
+            run_to_its_end(session, lambda: session.start(content, values), as_json=as_json)
+        elif preset_id is not None:
+            run_to_its_end(session, lambda: session.start_preset(preset_id, values), as_json=as_json)
