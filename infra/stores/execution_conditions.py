@@ -98,11 +98,11 @@ class _Translation:
         return tuple_(col(GraphExecutionRow.graph_id), col(GraphExecutionRow.graph_version)).in_(versions)
 
     def _word(self, text: str) -> _Test:
-        beginning = text.lower()
+        beginning = text.lower()  # as ids of our own are
         return or_(
             self._of_graph(col(GraphRow.name).icontains(text, autoescape=True)),
-            col(GraphExecutionRow.id).istartswith(beginning, autoescape=True),
-            col(GraphExecutionRow.graph_id).istartswith(beginning, autoescape=True),
+            col(GraphExecutionRow.id).startswith(beginning, autoescape=True),
+            col(GraphExecutionRow.graph_id).startswith(beginning, autoescape=True),
         )
 
     def _duration(self, operator: Operator, value: timedelta) -> _Test:

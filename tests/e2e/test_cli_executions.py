@@ -93,6 +93,19 @@ async def test_lists_show_names_and_fit(running_stack: StackFolder, tmp_path: Pa
     assert [one["id"] for one in of_graph] == [run_id]
 
 
+async def test_a_list_is_narrowed_by_a_query(running_stack: StackFolder) -> None:
+    graph_id, run_id = start(running_stack, doubling(name="Found by its name"), items=[1])
+    await perdure(running_stack, "executions", "tail", run_id)
+    for query in ("'found by' status = COMPLETED", f"graph_id = {graph_id} AND created > -10m"):
+        found = await perdure_json(running_stack, "executions", "list", "--query", query)
+        assert [one["id"] for one in found] == [run_id]
+    of_graph = await perdure(running_stack, "executions", "list", "--graph", graph_id, "-q", "status != COMPLETED")
+    assert of_graph.stdout == "No run matches the query.\n"
+    refused = await perdure(running_stack, "executions", "list", "-q", "status = DONE")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "column 10" in " ".join(refused.stderr.split())
+
+
 async def test_a_run_is_deleted_after_asking(running_stack: StackFolder) -> None:
     _, run_id = start(running_stack, endless())
     kept = await perdure(running_stack, "executions", "delete", run_id, text="n\n")
