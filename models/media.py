@@ -75,6 +75,14 @@ def to_data_uri(file: MediaFile) -> str:
     return f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"
 
 
+def decode_text(data: bytes) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark, or else in Latin-1, which any bytes are."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
 def name_in_url(url: str) -> str:
     """The last part of a URL's path as a file name."""
     return clean_file_name(unquote(urlsplit(url).path))

@@ -25,6 +25,7 @@ PARTS: Final = {
     ),
     "io": frozenset({"BufferedReader", "BytesIO", "StringIO", "TextIOWrapper"}),
     "xml.etree.ElementTree": frozenset({"Element", "ParseError", "SubElement", "tostring"}),
+    "zipfile": frozenset({"BadZipFile", "ZipFile"}),
 }
 """Modules of which only these names may be used."""
 
