@@ -133,6 +133,33 @@ async def test_recording_a_start_never_takes_back_what_the_worker_wrote(
     await database.close()
 
 
+@pytest.mark.parametrize("first", ["worker", "gateway"])
+async def test_masks_of_a_run_are_kept_whoever_records_it_first(
+    units: UnitOfWorkFactory, database_url: str, first: str
+) -> None:
+    user_id = await make_user(units)
+    run = make_identity(user_id)
+    opening = RunOpening(created_at=NOW, preset_id="p")
+    masks = {NodeId("n"): {"pin": Value(inline={"a": None})}}
+    database = database_for(database_url, application_name="contract")
+    recorder = PostgresExecutionRecorder(database)
+
+    async def by_worker() -> None:
+        await recorder.open_execution(run, opening.model_copy(update={"started_at": NOW}))
+
+    async def by_gateway() -> None:
+        async with units() as unit:
+            await unit.executions.ensure_queued(run, opening, masks=masks)
+
+    for record in (by_worker, by_gateway) if first == "worker" else (by_gateway, by_worker):
+        await record()
+    await database.close()
+    async with units() as unit:
+        found = await unit.executions.find(user_id, run.graph_exec_id)
+        assert found is not None
+        assert (found.status, found.nodes_input_masks, found.preset_id) == (ExecutionStatus.RUNNING, masks, "p")
+
+
 async def test_the_worker_goes_on_from_a_row_that_was_queued(units: UnitOfWorkFactory, database_url: str) -> None:
     user_id = await make_user(units)
     run = make_identity(user_id)
