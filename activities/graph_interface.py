@@ -16,7 +16,9 @@ from models.ids import NodeId
 
 _REPLACED_KEYS: Final = ("title", "description", "default", "secret", "advanced")
 _TRIGGERS: Final = (BlockKind.WEBHOOK, BlockKind.WEBHOOK_MANUAL)
-_CHOICES: Final = ("options", "placeholder_values")
+
+CHOICE_PINS: Final = ("options", "placeholder_values")
+"""Constants of an input that list what may be chosen, whether its block declares them or did once."""
 
 
 class GraphInterface:
@@ -113,7 +115,7 @@ def _property(node: Node, block: BlockType, name: str) -> dict[str, Any]:
         # Where the platform's forms look for it: beside the type it belongs to.
         text_format = {"format": schema.pop("format")}
         schema["anyOf"] = [{**text_format, **one} if one.get("type") == "string" else one for one in schema["anyOf"]]
-    choices = next((constants[pin] for pin in _CHOICES if constants.get(pin)), None)
+    choices = next((constants[pin] for pin in CHOICE_PINS if constants.get(pin)), None)
     if isinstance(choices, list):
         schema.pop("anyOf", None)
         schema["enum"] = choices

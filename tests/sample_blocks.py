@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from activities.blocks.registry import BlockRegistry
 from models.blocks import (
     Block,
@@ -276,6 +278,36 @@ class SwitchedOffBlock(EchoBlock):
     disabled = "it is switched off in tests"
 
 
+def _credentials(*providers: str, **extras: Any) -> dict[str, Any]:
+    return {"credentials_provider": list(providers), "credentials_types": ["api_key"], **extras}
+
+
+MODELS = {"small": "openai", "large": "anthropic"}
+
+
+class VaultInput(BlockInput):
+    credentials: dict[str, Any] = Field(
+        json_schema_extra=_credentials("anthropic", "openai", discriminator="model", discriminator_mapping=MODELS)
+    )
+    search_credentials: dict[str, Any] | None = Field(None, json_schema_extra=_credentials("jina"))
+    model: str = pin("small")
+    passphrase: str | None = pin(None, secret=True)
+    max_tokens: int | None = pin(None)
+    settings: dict[str, Any] = pin({})
+
+
+class VaultBlock(Block[VaultInput]):
+    """Takes credentials and secrets."""
+
+    id = "vault"
+    description = "Needs credentials."
+    Input = VaultInput
+    Output = ValueOutput
+
+    async def run(self, input: VaultInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "out", input.model
+
+
 SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     EchoBlock,
     SpreadBlock,
@@ -292,6 +324,7 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     ToolCallsBlock,
     CounterBlock,
     SwitchedOffBlock,
+    VaultBlock,
 )
 
 

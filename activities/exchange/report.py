@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from activities.blocks.registry import BlockRegistry
 from activities.credentials_needs import credentials_pins
+from activities.graph_interface import CHOICE_PINS
 from activities.planning.reachability import find_unreachable
 from activities.planning.support import Unsupported, find_unsupported
 from activities.planning.validate import REQUIRED, check_runnable
@@ -115,6 +116,8 @@ def _unused(graph: Graph, node: Node, blocks: BlockRegistry) -> Iterator[Finding
     if block is None or block.kind is BlockKind.NOTE:
         return
     for pin, value in node.input_default.items():
+        if block.kind is BlockKind.INPUT and pin in CHOICE_PINS:
+            continue
         if not _is_empty(value) and not block.has_input_pin(base_name(pin), node.input_default):
             message = f"Block {block.name()!r} has no pin {pin!r}; its value is kept, but not used"
             yield Finding(FindingKind.UNUSED_VALUE, graph.id, message, node.id, pin)
