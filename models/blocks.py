@@ -199,6 +199,7 @@ class Block(ABC, Generic[InputT]):
     Class attributes:
         id: stable UUID text (upstream ids are kept, including a few that are no valid UUIDs).
         aliases: further ids a graph may use, besides `snake_case` of the class name.
+        legacy_pins: input pins of old exports, which the input model translates but does not declare.
         effect: see BlockEffect; WRITE blocks are never repeated silently unless `uses_idempotency_key`.
         timeout: wall clock of one attempt; `metadata.timeout_seconds` of a node overrides it.
         retry: None means the default of the effect.
@@ -225,6 +226,7 @@ class Block(ABC, Generic[InputT]):
     costs: ClassVar[tuple[BlockCost, ...]] = ()
     contributors: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[tuple[str, ...]] = ()
+    legacy_pins: ClassVar[tuple[str, ...]] = ()
     timeout: ClassVar[timedelta] = timedelta(minutes=30)
     retry: ClassVar[RetryPolicy | None] = None
     uses_idempotency_key: ClassVar[bool] = False
@@ -283,7 +285,9 @@ class Block(ABC, Generic[InputT]):
     @classmethod
     def has_input_pin(cls, pin_name: str, input_default: Mapping[str, Any]) -> bool:
         """Whether a link may end in `pin_name` (already without its dynamic part)."""
-        return pin_name in cls.Input.model_fields or cls.Input.model_config.get("extra") == "allow"
+        if pin_name in cls.Input.model_fields or pin_name in cls.legacy_pins:
+            return True
+        return cls.Input.model_config.get("extra") == "allow"
 
     @classmethod
     def has_output_pin(cls, pin_name: str, input_default: Mapping[str, Any]) -> bool:

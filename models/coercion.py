@@ -47,7 +47,7 @@ def build_input(block: type[Block[Any]], values: Mapping[str, Any]) -> BaseModel
     """
     model = block.Input
     open_ended = model.model_config.get("extra") == "allow"
-    known = model.model_fields
+    known = {*model.model_fields, *block.legacy_pins}
     present = {
         pin: value
         for pin, value in values.items()

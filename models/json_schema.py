@@ -21,6 +21,9 @@ def _resolve(value: Any, definitions: dict[str, Any], open_refs: tuple[str, ...]
         return value
     schema = cast("dict[str, Any]", value)
     reference = schema.get("$ref")
+    if isinstance(schema.get("propertyName"), str) and isinstance(schema.get("mapping"), dict):
+        # A discriminator: its mapping only repeats, as references, what each variant says itself.
+        return {"propertyName": schema["propertyName"]}
     rest = {k: _resolve(v, definitions, open_refs) for k, v in schema.items() if not k.startswith("$")}
     if isinstance(reference, str):
         name = reference.rpartition("/")[2]
