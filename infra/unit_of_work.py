@@ -7,10 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from infra.postgres import Database
 from infra.stores.api_keys import SqlApiKeyStore
+from infra.stores.awaited_events import SqlAwaitedEventStore
+from infra.stores.execution_controls import SqlControlStore
 from infra.stores.executions import SqlExecutionStore
+from infra.stores.graph_settings import SqlGraphSettingsStore
 from infra.stores.graphs import SqlGraphStore
 from infra.stores.idempotency_keys import SqlIdempotencyStore
 from infra.stores.presets import SqlPresetStore
+from infra.stores.reviews import SqlReviewStore
 from infra.stores.users import SqlUserStore
 from models.stores import UnitOfWork
 
@@ -23,6 +27,10 @@ class SqlUnitOfWork:
         self.executions = SqlExecutionStore(session)
         self.idempotency_keys = SqlIdempotencyStore(session)
         self.presets = SqlPresetStore(session)
+        self.graph_settings = SqlGraphSettingsStore(session)
+        self.reviews = SqlReviewStore(session)
+        self.awaited_events = SqlAwaitedEventStore(session)
+        self.controls = SqlControlStore(session)
 
 
 class UnitsOfWork:

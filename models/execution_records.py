@@ -12,7 +12,10 @@ from models.values import Value, Values
 
 
 class GraphExecutionRecord(BaseModel):
-    """The row of a run. `outputs` is None until it has ended, `nodes_input_masks` unless the caller gave some."""
+    """The row of a run. `outputs` is None until it has ended, `nodes_input_masks` unless the caller gave some.
+
+    `status_reason`: why it is REVIEW, `reviews` or `failed_nodes`; `paused_at` only while it is paused.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +32,8 @@ class GraphExecutionRecord(BaseModel):
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    paused_at: datetime | None = None
+    status_reason: str | None = None
     error: str | None = None
     error_code: str | None = None
     stats: ExecutionStats | None = None

@@ -3,18 +3,21 @@
 Stores never commit: a unit of work does, once, when its block ends without an error.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
+from models.controls import ControlRecord
 from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.graph import Graph, GraphSummary
-from models.ids import ApiKeyId, GraphExecId, GraphId, NodeId, PresetId, UserId
+from models.graph_settings import GraphSettings
+from models.ids import ApiKeyId, GraphExecId, GraphId, NodeExecId, NodeId, PresetId, UserId
 from models.pages import Page, PageRequest
 from models.presets import Preset, PresetChange
+from models.reviews import AwaitedEvent, Review
 from models.users import User, UserClaims
 from models.values import Values
 from models.wire import NodeRecord, RunIdentity, RunOpening
@@ -158,6 +161,8 @@ class ExecutionStore(Protocol):
         """All executions of the given nodes, by (`route_seq`, id)."""
         ...
 
+    async def find_node(self, graph_exec_id: GraphExecId, node_exec_id: NodeExecId) -> NodeRecord | None: ...
+
     async def count_nodes(self, graph_exec_id: GraphExecId) -> int: ...
 
     async def delete(self, user_id: UserId, graph_exec_id: GraphExecId, *, now: datetime) -> bool:
@@ -207,6 +212,56 @@ class PresetStore(Protocol):
         ...
 
 
+class GraphSettingsStore(Protocol):
+    """How the runs of a user's graphs behave; deleting a graph leaves its settings."""
+
+    async def get(self, user_id: UserId, graph_id: GraphId) -> GraphSettings:
+        """The defaults where nothing was set."""
+        ...
+
+    async def put(self, user_id: UserId, graph_id: GraphId, settings: GraphSettings) -> None: ...
+
+
+class ReviewStore(Protocol):
+    """The reading side of reviews, for the owner of their runs; those of deleted runs are not found."""
+
+    async def list_waiting(self, user_id: UserId, page: PageRequest) -> Page[Review]:
+        """Newest first."""
+        ...
+
+    async def list_of_execution(self, user_id: UserId, graph_exec_id: GraphExecId, page: PageRequest) -> Page[Review]:
+        """Oldest first, decided ones too."""
+        ...
+
+    async def list_latest(self, user_id: UserId, node_exec_ids: Iterable[NodeExecId]) -> Sequence[Review]:
+        """Of each node execution the review of its latest generation, in any order; those without one are left out."""
+        ...
+
+
+class AwaitedEventStore(Protocol):
+    """The reading side of awaited events; those of deleted runs are not found."""
+
+    async def list_waiting(
+        self, user_id: UserId, graph_exec_id: GraphExecId, *, name: str | None = None, limit: int
+    ) -> Sequence[AwaitedEvent]:
+        """What a run waits for, by its name if one is given; the longest wait first."""
+        ...
+
+    async def find_by_token_hash(self, token_hash: str) -> AwaitedEvent | None:
+        """What the token delivers, while it is awaited; whoever the owner is."""
+        ...
+
+
+class ControlStore(Protocol):
+    """The reading side of what people did to executions."""
+
+    async def list_of_execution(
+        self, user_id: UserId, graph_exec_id: GraphExecId, page: PageRequest
+    ) -> Page[ControlRecord]:
+        """Oldest first."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction and the stores inside it."""
 
@@ -227,6 +282,18 @@ class UnitOfWork(Protocol):
 
     @property
     def presets(self) -> PresetStore: ...
+
+    @property
+    def graph_settings(self) -> GraphSettingsStore: ...
+
+    @property
+    def reviews(self) -> ReviewStore: ...
+
+    @property
+    def awaited_events(self) -> AwaitedEventStore: ...
+
+    @property
+    def controls(self) -> ControlStore: ...
 
 
 UnitOfWorkFactory = Callable[[], AbstractAsyncContextManager[UnitOfWork]]

@@ -13,7 +13,7 @@ from infra.stores.execution_conditions import matching
 from models.execution import TERMINAL_STATUSES, ExecutionStatus
 from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
-from models.ids import GraphExecId, GraphId, NodeId, UserId
+from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.pages import Page, PageRequest
 from models.tables.execution import GraphExecutionRow, NodeExecutionRow
 from models.values import Values
@@ -101,6 +101,10 @@ class SqlExecutionStore:
     async def list_nodes_of(self, graph_exec_id: GraphExecId, node_ids: Sequence[NodeId]) -> Sequence[NodeRecord]:
         statement = _nodes(graph_exec_id).where(col(NodeExecutionRow.node_id).in_(node_ids))
         return [_node(row) for row in await self._session.scalars(statement)]
+
+    async def find_node(self, graph_exec_id: GraphExecId, node_exec_id: NodeExecId) -> NodeRecord | None:
+        row = await self._session.scalar(_nodes(graph_exec_id).where(col(NodeExecutionRow.id) == node_exec_id))
+        return None if row is None else _node(row)
 
     async def count_nodes(self, graph_exec_id: GraphExecId) -> int:
         statement = select(func.count()).where(col(NodeExecutionRow.graph_exec_id) == graph_exec_id)

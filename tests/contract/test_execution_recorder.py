@@ -19,9 +19,11 @@ from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId, new_id
 from models.json_values import normalise_json
 from models.values import Value
+from models.waits import WaitShown
 from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
 
 QUEUED, RUNNING = ExecutionStatus.QUEUED, ExecutionStatus.RUNNING
+REVIEW = ExecutionStatus.REVIEW
 COMPLETED, FAILED, TERMINATED = ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.TERMINATED
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -121,6 +123,8 @@ async def test_a_record_comes_back_as_it_was(recorder: PostgresExecutionRecorder
     assert read == written
 
 
+REVIEWED = WaitShown(kind="review", until=at(500))
+
 SEQUENCES: dict[str, tuple[NodeRecord, ...]] = {
     "one attempt": (record(QUEUED), record(RUNNING), record(COMPLETED)),
     "retried": (record(RUNNING), record(RUNNING, attempt=2), record(FAILED, attempt=3)),
@@ -130,6 +134,18 @@ SEQUENCES: dict[str, tuple[NodeRecord, ...]] = {
         record(FAILED, attempt=3),
         record(RUNNING, generation=1),
         record(COMPLETED, generation=1),
+    ),
+    "waited": (
+        record(RUNNING),
+        record(REVIEW, wait=REVIEWED),
+        record(RUNNING, attempt=2),
+        record(COMPLETED, attempt=2),
+    ),
+    "still waiting": (record(RUNNING), record(RUNNING, attempt=2), record(REVIEW, attempt=2, wait=REVIEWED)),
+    "waited twice": (
+        record(RUNNING, wait=WaitShown(kind="timer", until=at(5))),
+        record(FAILED),
+        record(REVIEW, generation=1, wait=REVIEWED),
     ),
 }
 
@@ -201,6 +217,50 @@ async def test_end_made_by_the_workflow_does_not_replace_that_of_the_activity(
     await recorder.record_nodes(run, [ended])
     await recorder.record_nodes(run, [by_workflow(TERMINATED, ended.node_exec_id)])
     assert await read_nodes(migrated_database, run) == [ended]
+
+
+async def test_wait_begins_in_the_attempt_that_was_announced_and_goes_with_its_end(
+    migrated_database: Database, recorder: PostgresExecutionRecorder, run: RunIdentity
+) -> None:
+    id = new_id()
+    emitted = (("token", Value(inline="t")),)
+    await recorder.record_nodes(run, [record(RUNNING, id=id), record(REVIEW, id=id, wait=REVIEWED, outputs=emitted)])
+    [row] = await read_nodes(migrated_database, run)
+    assert (row.status, row.wait, row.outputs) == (REVIEW, REVIEWED, emitted)
+    moved = WaitShown(kind="review", until=at(900))
+    await recorder.record_nodes(run, [by_workflow(REVIEW, id, wait=moved).model_copy(update={"ended_at": None})])
+    [row] = await read_nodes(migrated_database, run)
+    assert (row.status, row.wait, row.outputs, row.started_at) == (REVIEW, moved, emitted, at(1))
+    await recorder.record_nodes(run, [by_workflow(COMPLETED, id, wait=moved)])
+    [row] = await read_nodes(migrated_database, run)
+    assert (row.status, row.wait, row.outputs) == (COMPLETED, None, emitted)
+
+
+async def test_what_the_workflow_says_of_a_wait_that_is_over_changes_nothing(
+    migrated_database: Database, recorder: PostgresExecutionRecorder, run: RunIdentity
+) -> None:
+    id = new_id()
+    resumed = record(RUNNING, id=id, attempt=2)
+    await recorder.record_nodes(run, [record(REVIEW, id=id, wait=REVIEWED), resumed])
+    await recorder.record_nodes(run, [by_workflow(REVIEW, id, wait=REVIEWED).model_copy(update={"ended_at": None})])
+    assert await read_nodes(migrated_database, run) == [resumed]
+
+
+async def test_closing_ends_what_a_node_waits_for(
+    migrated_database: Database, recorder: PostgresExecutionRecorder, run: RunIdentity
+) -> None:
+    await recorder.record_nodes(run, [record(REVIEW, wait=REVIEWED)])
+    await recorder.close_execution(closing(run, TERMINATED), OUTPUTS)
+    [row] = await read_nodes(migrated_database, run)
+    assert (row.status, row.wait) == (TERMINATED, None)
+
+
+async def test_pinned_execution_is_told_apart(
+    migrated_database: Database, recorder: PostgresExecutionRecorder, run: RunIdentity
+) -> None:
+    written = by_workflow(COMPLETED, new_id(), pinned=True, outputs=(("out", Value(inline=1)),))
+    await recorder.record_nodes(run, [written])
+    assert await read_nodes(migrated_database, run) == [written]
 
 
 async def test_two_thousand_records_in_one_call(recorder: PostgresExecutionRecorder, run: RunIdentity) -> None:
