@@ -1,21 +1,57 @@
 """Starts and controls executions. Knows workflows by their registered names only."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
+from typing import Final
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from infra.temporal import search_attributes
-from models.errors import AppError, PayloadTooLargeError, ServiceUnavailableError
+from models.controls import ControlAction, ControlAnswer, ControlRequest
+from models.errors import (
+    AppError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    PayloadTooLargeError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+)
 from models.ids import GraphExecId, OwnerKeyId, UserId, workflow_id
-from models.wire import ExecuteGraphInput, StopRequest
+from models.wire import ExecuteGraphInput, StopRequest, StreamedOutputs
+from models.wire_model import Wire
 
 WORKFLOW = "ExecuteGraph"
 RPC_TIMEOUT = timedelta(seconds=10)
+CONTROL_TIMEOUT = timedelta(seconds=10)
+"""How long a caller waits for an execution to answer; no worker answers while none runs."""
+
+_UPDATES: Final[Mapping[ControlAction, str]] = {
+    ControlAction.DECIDE_REVIEW: "submit_review",
+    ControlAction.DELIVER_EVENT: "deliver_event",
+    ControlAction.RETRY_NODE: "retry_node",
+    ControlAction.SKIP_NODE: "skip_node",
+    ControlAction.SET_OUTPUT: "set_output",
+    ControlAction.EXTEND_DEADLINE: "extend_deadline",
+    ControlAction.RELEASE_HOLD: "release_hold",
+}
+_REFUSALS: Final[Mapping[str, type[AppError]]] = {
+    NotFoundError.code: NotFoundError,
+    ConflictError.code: ConflictError,
+    InvalidRequestError.code: InvalidRequestError,
+}
+_OVERTAKEN: Final = "AcceptedUpdateCompletedWorkflow"
+"""Temporal's word for an update that was accepted, and then the workflow ended before it was carried out."""
 
 
 class TemporalGraphRunner:
@@ -37,7 +73,7 @@ class TemporalGraphRunner:
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search_attributes.of_new_execution(input),
-                static_summary=input.plan.graph_name,
+                static_summary=input.plan.graph_name if input.plan else None,
                 priority=Priority(fairness_key=_fairness_key(input.run.user_id)),
                 rpc_timeout=RPC_TIMEOUT,
             )
@@ -54,6 +90,47 @@ class TemporalGraphRunner:
     async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
         return await _if_running(handle.cancel(rpc_timeout=RPC_TIMEOUT))
+
+    async def pause(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: ControlRequest) -> bool:
+        handle = self._handle(graph_exec_id, owner_key_id)
+        return await _if_running(handle.signal("pause", request, rpc_timeout=RPC_TIMEOUT))
+
+    async def resume(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: ControlRequest) -> bool:
+        handle = self._handle(graph_exec_id, owner_key_id)
+        return await _if_running(handle.signal("resume", request, rpc_timeout=RPC_TIMEOUT))
+
+    async def control(
+        self,
+        graph_exec_id: GraphExecId,
+        *,
+        owner_key_id: OwnerKeyId,
+        action: ControlAction,
+        argument: Wire,
+        request_id: str,
+    ) -> ControlAnswer:
+        """See GraphRunner. An answer that does not come in time does not mean that nothing was done."""
+        handle = self._handle(graph_exec_id, owner_key_id)
+        try:
+            async with asyncio.timeout(CONTROL_TIMEOUT.total_seconds()):
+                return await handle.execute_update(_UPDATES[action], argument, id=request_id, result_type=ControlAnswer)
+        except WorkflowUpdateFailedError as error:
+            raise _refusal(error, graph_exec_id) from error
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            raise ServiceUnavailableError(
+                f"Execution {graph_exec_id!r} has not answered within {CONTROL_TIMEOUT.total_seconds():g} s; is a "
+                "worker running?",
+                user_message="The execution does not answer yet. It may still do what was asked: look at it, then "
+                "try again.",
+            ) from error
+        except RPCError as error:
+            raise _control_error(error, graph_exec_id) from error
+
+    async def send_outputs(
+        self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, outputs: StreamedOutputs
+    ) -> None:
+        handle = self._handle(graph_exec_id, owner_key_id)
+        if not await _if_running(handle.signal("stream_outputs", outputs, rpc_timeout=RPC_TIMEOUT)):
+            raise NotFoundError(f"Execution {graph_exec_id!r} has ended.")
 
     async def wait_closed(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, timeout: timedelta) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
@@ -101,12 +178,38 @@ async def _if_running(call: Awaitable[None]) -> bool:
     return True
 
 
+def _refusal(error: WorkflowUpdateFailedError, graph_exec_id: GraphExecId) -> AppError:
+    cause = error.cause
+    if not isinstance(cause, ApplicationError):
+        return ServiceUnavailableError(f"An update of execution {graph_exec_id!r} failed: {type(cause).__name__}")
+    if cause.type == _OVERTAKEN:
+        return _ended(graph_exec_id)
+    kind = _REFUSALS.get(cause.type or "")
+    if kind is None:
+        return ServiceUnavailableError(f"An update of execution {graph_exec_id!r} failed: {cause.type}")
+    return kind(cause.message)
+
+
+def _control_error(error: RPCError, graph_exec_id: GraphExecId) -> AppError:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return _ended(graph_exec_id)
+    if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
+        return TooManyRequestsError(
+            f"Execution {graph_exec_id!r} has as many actions under way as it can take. Try again in a moment."
+        )
+    return _away(error)
+
+
+def _ended(graph_exec_id: GraphExecId) -> ConflictError:
+    return ConflictError(f"Execution #{graph_exec_id} has ended.")
+
+
 def _away(error: RPCError) -> AppError:
     """A request that Temporal refuses is wrong for good; anything else may pass later."""
     if error.status is RPCStatusCode.INVALID_ARGUMENT:
         return PayloadTooLargeError(
             f"Temporal refused the request: {error.message}",
-            user_message="The run is too large to be started: make the graph or its inputs smaller.",
+            user_message="The request is too large for the execution engine: make the graph or the values smaller.",
         )
     return ServiceUnavailableError(
         f"Temporal does not answer: {error.status.name}",
