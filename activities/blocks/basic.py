@@ -68,3 +68,33 @@ class NoteBlock(Block[NoteInput]):
 
     async def run(self, input: NoteInput, context: BlockContext) -> AsyncIterator[Emission]:
         yield "output", input.text
+
+
+class PrintToConsoleInput(BlockInput):
+    text: Any = pin(description="Any value")
+
+
+class PrintToConsoleOutput(BlockOutput):
+    output: Any = pin(description="The same value")
+    status: str = pin(description="Always `printed`")
+
+
+class PrintToConsoleBlock(Block[PrintToConsoleInput]):
+    """There is no console on a server: what people look at is the record of this node's inputs and outputs."""
+
+    id = "f3b1c1b2-4c4f-4f0d-8d2f-4c4f0d8d2f4c"
+    description = "Passes a value on, to be looked at in the run."
+    Input = PrintToConsoleInput
+    Output = PrintToConsoleOutput
+    categories = (BlockCategory.BASIC,)
+    examples = (
+        BlockExample(
+            title="Any value",
+            input={"text": {"step": 3}},
+            output=(("output", {"step": 3}), ("status", "printed")),
+        ),
+    )
+
+    async def run(self, input: PrintToConsoleInput, context: BlockContext) -> AsyncIterator[Emission]:
+        yield "output", input.text
+        yield "status", "printed"
