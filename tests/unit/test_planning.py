@@ -7,6 +7,7 @@ import pytest
 
 from activities.blocks.registry import BlockRegistry
 from activities.planning.compile import compile_plan
+from activities.planning.support import Unsupported, find_unsupported
 from activities.planning.validate import REQUIRED, NodeErrors, check_runnable, check_structure
 from models.blocks import Block, BlockContext, BlockInput, BlockKind, Emission, ExecutorKind, pin
 from models.errors import GraphValidationError, UnknownBlockError
@@ -254,6 +255,30 @@ def test_block_disabled_since_the_graph_was_saved_is_refused() -> None:
     graph = graph.model_copy(update={"nodes": (make_node("e", "switched_off"), make_node("f", "gone"))})
     errors = run_errors(graph)
     assert (list(errors), list(errors["e"]), list(errors["f"])) == (["e", "f"], ["block_id"], ["block_id"])
+
+
+def test_what_is_tolerated_is_kept_and_stops_only_runs() -> None:
+    nodes = [make_node("e", "echo"), make_node("off", "switched_off"), make_node("x", "gone")]
+    links = [make_link("e.no_pin", "x.anything"), make_link("x.any", "off.no_pin"), make_link("x.y", "x.z")]
+    unsupported = find_unsupported(nodes, links, BLOCKS)
+    assert list(unsupported) == [
+        Unsupported(nodes[1].id, nodes[1].block_id),
+        Unsupported(nodes[2].id, nodes[2].block_id),
+        Unsupported(nodes[0].id, nodes[0].block_id, "no_pin", is_output=True),
+        Unsupported(nodes[1].id, nodes[1].block_id, "no_pin"),
+    ]
+    assert check_structure(nodes, links, BLOCKS, tolerated=unsupported) == tuple(links)
+    with pytest.raises(GraphValidationError) as caught:
+        check_structure([*nodes, make_node("y", "gone")], links, BLOCKS, tolerated=unsupported)
+    assert list(caught.value.node_errors) == ["y"]
+    graph = make_graph(nodes[:1], blocks=BLOCKS).model_copy(update={"nodes": tuple(nodes), "links": tuple(links)})
+    assert run_errors(graph).keys() == {"e", "off", "x"}
+
+
+def test_a_known_node_is_not_tolerated_with_another_block() -> None:
+    tolerated = find_unsupported([make_node("a", "gone")], [], BLOCKS)
+    with pytest.raises(GraphValidationError):
+        check_structure([make_node("a", "gone too")], [], BLOCKS, tolerated=tolerated)
 
 
 # --- the plan ----------------------------------------------------------------------------------------------------
