@@ -1,15 +1,17 @@
 """A graph version compiled into the ExecutionPlan that a workflow runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
-from activities.planning.node_options import read_retry, read_timeout_seconds, title_of
+from activities.planning.node_options import Emitted, read_retry, read_review, read_timeout_seconds, title_of
 from models.blocks import BlockKind, ExecutorKind
 from models.errors import GraphValidationError
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId, NodeId
-from models.plan import MAX_PLAN_BYTES, ExecutionPlan, PlanBlock, PlanLink, PlanNode
+from models.json_values import normalise_json
+from models.pins import NOTHING, dynamic_sources, select
+from models.plan import MAX_PLAN_BYTES, ExecutionPlan, PlanBlock, PlanLink, PlanNode, PlanPinned
 from models.value_store import ValueStore
 from models.values import Values
 
@@ -21,10 +23,12 @@ async def compile_plan(
     values: ValueStore,
     graph_exec_id: GraphExecId,
     masks: Mapping[str, Mapping[str, Any]] | None = None,
+    pinned: Mapping[str, Emitted] | None = None,
 ) -> ExecutionPlan:
     """The plan of one execution of a graph that has passed `check_structure` and `check_runnable`.
 
-    Large constants are written to the value store under this execution. `masks` maps node id -> pin -> value.
+    Large constants are written to the value store under this execution. `masks` maps node id -> pin -> value,
+    `pinned` node id -> what it emits instead of running its block.
 
     Raises:
         UnknownBlockError: a block has gone since the graph was saved.
@@ -50,6 +54,8 @@ async def compile_plan(
                 graph_pin=_graph_pin(node, block),
                 retry=read_retry(node, block),
                 timeout_seconds=read_timeout_seconds(node, block),
+                review=read_review(node, block),
+                pinned=await _pinned((pinned or {}).get(node.id), outbound.get(node.id, []), values, graph_exec_id),
                 **_wiring(block, inbound.get(node.id, []), outbound.get(node.id, [])),
             )
         )
@@ -68,7 +74,7 @@ async def compile_plan(
 
 
 def _plan_block(block: BlockType) -> PlanBlock:
-    executor = ExecutorKind.SKIP if block.kind is BlockKind.NOTE else ExecutorKind.ACTIVITY
+    executor = ExecutorKind.SKIP if block.kind is BlockKind.NOTE else block.executor
     return PlanBlock(name=block.name(), kind=block.kind, executor=executor)
 
 
@@ -95,6 +101,24 @@ def _wiring(block: BlockType, inbound: list[Link], outbound: list[Link]) -> dict
 
 def _graph_pin(node: Node, block: BlockType) -> str | None:
     return block.graph_pin_name(node.input_default) if block.kind in (BlockKind.INPUT, BlockKind.OUTPUT) else None
+
+
+async def _pinned(
+    given: Emitted | None, outbound: Iterable[Link], values: ValueStore, graph_exec_id: GraphExecId
+) -> tuple[PlanPinned, ...] | None:
+    """The values with the parts that dynamic links take: no activity will be there to select them."""
+    if given is None:
+        return None
+    source_names = dynamic_sources(link.source_name for link in outbound)
+    pinned: list[PlanPinned] = []
+    for pin, value in given:
+        plain = normalise_json(value)
+        parts = {name: select(plain, name) for name in source_names.get(pin, ())}
+        found = {name: part for name, part in parts.items() if part is not NOTHING}
+        selected = {name: await values.pack(part, graph_exec_id=graph_exec_id) for name, part in found.items()}
+        packed = await values.pack(plain, graph_exec_id=graph_exec_id)
+        pinned.append(PlanPinned(pin=pin, value=packed, selected=selected))
+    return tuple(pinned)
 
 
 async def _pack(constants: Mapping[str, Any], values: ValueStore, graph_exec_id: GraphExecId) -> Values:

@@ -1,19 +1,25 @@
-"""Per-node settings in a node's `metadata`: retry, time limit, title."""
+"""Per-node settings in a node's `metadata`: retry, time limit, title, review, pinned outputs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from activities.blocks.registry import BlockType
+from models.blocks import BlockKind
 from models.errors import InvalidRequestError
 from models.graph import Node
-from models.plan import PlanRetry
+from models.plan import PlanRetry, PlanReview
 
 MAX_TITLE = 200
 MAX_SHOWN = 100
 MAX_ATTEMPTS = 100
 MAX_RETRY_SECONDS = 86_400.0
 MAX_TIMEOUT_SECONDS = 30 * 86_400.0
+MAX_REVIEW_SECONDS = 10 * 365 * 86_400.0
+MAX_REMINDERS = 20
+MAX_PINNED = 1_000
+
+Emitted = tuple[tuple[str, Any], ...]
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -56,6 +62,76 @@ def read_timeout_seconds(node: Node, block: BlockType) -> float:
         InvalidRequestError: no number, or out of range.
     """
     return _number(node.metadata, "timeout_seconds", block.timeout.total_seconds(), low=0.1, high=MAX_TIMEOUT_SECONDS)
+
+
+def read_review(node: Node, block: BlockType) -> PlanReview | None:
+    """`metadata.review` of a node that people may have to decide about: {expires_after_seconds, on_expiry,
+    remind_after_seconds}.
+
+    Raises:
+        InvalidRequestError: no object, or a value of it is out of range.
+    """
+    given = node.metadata.get("review")
+    reviewed = block.kind is BlockKind.HUMAN_IN_THE_LOOP or block.is_sensitive or block.is_sensitive_action
+    if given is None or not reviewed:
+        return None
+    if not isinstance(given, Mapping):
+        raise InvalidRequestError("`metadata.review` must be an object with expires_after_seconds, on_expiry, ...")
+    options = cast("Mapping[str, Any]", given)
+    on_expiry = options.get("on_expiry") or "reject"
+    if on_expiry not in ("reject", "approve", "fail"):
+        raise InvalidRequestError(
+            f"`metadata.review` 'on_expiry' must be reject, approve or fail, not {_shown(on_expiry)}"
+        )
+    expires = options.get("expires_after_seconds")
+    return PlanReview(
+        expires_after_seconds=None
+        if expires is None
+        else _number(options, "expires_after_seconds", 0, low=1, high=MAX_REVIEW_SECONDS),
+        on_expiry=on_expiry,
+        remind_after_seconds=_reminders(options.get("remind_after_seconds")),
+    )
+
+
+def read_pinned(node: Node) -> Emitted | None:
+    """`metadata.pinned_outputs`, which stand in for the block in test runs; see `emitted`."""
+    given = node.metadata.get("pinned_outputs")
+    return None if given is None else emitted(given, where="`metadata.pinned_outputs`")
+
+
+def emitted(given: object, *, where: str) -> Emitted:
+    """Values on pins in the order they are routed, written as {pin: value} or [[pin, value], ...].
+
+    Raises:
+        InvalidRequestError: it is neither, or too much.
+    """
+    if isinstance(given, Mapping):
+        pairs: Sequence[Any] = list(cast("Mapping[str, Any]", given).items())
+    elif isinstance(given, list):
+        pairs = cast("list[Any]", given)
+    else:
+        raise InvalidRequestError(f"{where} must be an object of values by pin, or an array of [pin, value] pairs")
+    if len(pairs) > MAX_PINNED:
+        raise InvalidRequestError(f"{where} has {len(pairs)} values; the limit is {MAX_PINNED}")
+    return tuple(_pair(pair, where) for pair in pairs)
+
+
+def _pair(pair: object, where: str) -> tuple[str, Any]:
+    parts = cast("Sequence[object]", pair) if isinstance(pair, list | tuple) else ()
+    if len(parts) != 2 or not isinstance(parts[0], str) or not parts[0]:
+        raise InvalidRequestError(f"{where} must hold [pin, value] pairs, not {_shown(pair)}")
+    return parts[0], parts[1]
+
+
+def _reminders(given: object) -> tuple[float, ...]:
+    if given is None:
+        return ()
+    times = cast("list[Any]", given) if isinstance(given, list) else [given]
+    if len(times) > MAX_REMINDERS:
+        raise InvalidRequestError(f"`metadata.review` has {len(times)} reminders; the limit is {MAX_REMINDERS}")
+    name = "remind_after_seconds"
+    numbers = {_number({name: time}, name, 0, low=1, high=MAX_REVIEW_SECONDS) for time in times if time is not None}
+    return tuple(sorted(numbers))
 
 
 def _whole(options: Mapping[str, Any], name: str, default: int, *, low: int, high: int) -> int:

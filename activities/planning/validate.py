@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
-from activities.planning.node_options import read_retry, read_timeout_seconds
+from activities.planning.node_options import Emitted, read_pinned, read_retry, read_review, read_timeout_seconds
 from activities.planning.support import Unsupported, find_unsupported
 from models.blocks import BlockKind
 from models.coercion import build_input
@@ -13,7 +13,7 @@ from models.errors import BlockInputError, GraphValidationError, InvalidRequestE
 from models.graph import Graph, Link, Node
 from models.ids import NodeId
 from models.json_values import dump_json
-from models.pins import base_name, fold
+from models.pins import ERROR_PIN, base_name, fold
 from models.plan import MAX_NODES, MAX_PLAN_BYTES
 from models.values import INLINE_LIMIT_BYTES
 
@@ -66,8 +66,11 @@ def check_runnable(
     *,
     inputs: Mapping[str, Any],
     masks: Mapping[str, Mapping[str, Any]] | None = None,
+    pinned: Mapping[str, Emitted] | None = None,
 ) -> None:
     """Whether every node can get what it requires, and the starting nodes accept what they get.
+
+    A pinned node requires nothing: its block does not run.
 
     Raises:
         GraphValidationError: with `node_errors` for each node and field.
@@ -80,6 +83,10 @@ def check_runnable(
     for node in graph.nodes:
         block = blocks.find(node.block_id)
         if block is None or block.kind is BlockKind.NOTE:
+            continue
+        if node.id in (pinned or {}):
+            starts += is_start(node, block, linked)
+            _check_pinned(node, block, (pinned or {})[node.id], errors)
             continue
         mask = _without_nulls((masks or {}).get(node.id, {}))
         present = {**_without_nulls(node.input_default), **input_for(node, block, inputs), **mask}
@@ -119,15 +126,25 @@ def _check_start(node: Node, block: BlockType, present: Mapping[str, Any], error
         _add(errors, node.id, "input", error.message)
 
 
+def _check_pinned(node: Node, block: BlockType, emissions: Emitted, errors: NodeErrors) -> None:
+    for pin, _ in emissions:
+        if pin != ERROR_PIN and not block.has_output_pin(pin, node.input_default):
+            _add(errors, node.id, pin, f"`pinned_outputs`: block {block.name()!r} has no output pin {pin!r}")
+
+
 def _check_options(node: Node, blocks: BlockRegistry, errors: NodeErrors) -> BlockType | None:
     block = blocks.find(node.block_id)
-    for read in (read_retry, read_timeout_seconds):
+    for read in (read_retry, read_timeout_seconds, read_review, _read_pinned):
         try:
             if block is not None:
                 read(node, block)
         except InvalidRequestError as error:
             _add(errors, node.id, "metadata", error.message)
     return block
+
+
+def _read_pinned(node: Node, block: BlockType) -> Emitted | None:
+    return read_pinned(node)
 
 
 def _check_link(
