@@ -14,6 +14,7 @@ import re2
 
 from models.errors import BlockError
 
+MAX_DETAIL_CHARACTERS: Final = 200
 MAX_PATTERN_CHARACTERS: Final = 10_000
 
 MAX_STEPS: Final = 5_000_000_000
@@ -116,13 +117,15 @@ def compile_pattern(pattern: str, *, case_sensitive: bool, dot_all: bool) -> Pat
 
 
 def _refusal(detail: str) -> BlockError:
+    # It may quote the whole pattern.
+    shown = detail if len(detail) <= MAX_DETAIL_CHARACTERS else f"{detail[:MAX_DETAIL_CHARACTERS]}…"
     if detail.startswith(("invalid repetition size", "pattern too large")):
         return UnsupportedPatternError(
-            f"The pattern repeats too much ({detail}). At most 1000 repetitions are possible."
+            f"The pattern repeats too much ({shown}). At most 1000 repetitions are possible."
         )
     if detail.startswith("bad repetition operator") and detail.endswith("+"):
         return _lacking("a possessive repetition")
-    return InvalidPatternError(f"The pattern is no regular expression: {detail}.")
+    return InvalidPatternError(f"The pattern is no regular expression: {shown}.")
 
 
 def _lacking(construct: str) -> UnsupportedPatternError:
