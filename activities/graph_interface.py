@@ -94,7 +94,7 @@ class GraphInterface:
             name = block.graph_pin_name(node.input_default) if block.kind is kind else None
             if name is not None:
                 properties[name] = _property(node, block, name)
-                required[name] = node.input_default.get("value") is None
+                required[name] = _stored_value(node, block) is None
         return {
             "type": "object",
             "properties": properties,
@@ -102,10 +102,16 @@ class GraphInterface:
         }
 
 
+def _stored_value(node: Node, block: BlockType) -> Any:
+    """What an input or output of the graph is without a run's input: a constant of the node, or the block's own."""
+    value = node.input_default.get("value")
+    return block.graph_value_schema(node.input_default).get("default") if value is None else value
+
+
 def _property(node: Node, block: BlockType, name: str) -> dict[str, Any]:
-    declared = cast("dict[str, Any]", block.input_schema().get("properties", {}).get("value", {}))
     constants = node.input_default
-    default = constants.get("value")
+    declared = block.graph_value_schema(constants)
+    default = _stored_value(node, block)
     schema = {key: value for key, value in declared.items() if key not in _REPLACED_KEYS}
     schema["title"] = constants.get("title") or name
     schema["secret"] = bool(constants.get("secret", False))

@@ -301,6 +301,11 @@ class Block(ABC, Generic[InputT]):
         return str(name) if name not in (None, "") else None
 
     @classmethod
+    def graph_value_schema(cls, input_default: Mapping[str, Any]) -> dict[str, Any]:
+        """For INPUT and OUTPUT blocks: the schema of what the graph's input or output takes, as this node is set up."""
+        return dict(cls.input_schema().get("properties", {}).get("value", {}))
+
+    @classmethod
     def check_emission(cls, pin_name: str, input: BaseModel) -> bool:
         """Whether the running block may emit on `pin_name`."""
         return base_name(pin_name) in cls.Output.model_fields or pin_name == ERROR_PIN

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from activities.blocks._graph_pins import DEFAULT_TITLE, AnyResult, GraphInput, GraphPin, TextResult
 from activities.blocks._rendering import render_template
 from activities.templates import TemplateError
 from models.blocks import (
@@ -12,7 +13,6 @@ from models.blocks import (
     BlockCategory,
     BlockContext,
     BlockExample,
-    BlockInput,
     BlockKind,
     Emission,
     OutputWithoutError,
@@ -21,72 +21,42 @@ from models.blocks import (
 from models.pins import ERROR_PIN
 
 
-class _GraphPin(BlockInput):
-    """What every graph input and output declares about itself."""
-
-    name: str = pin(description="Name of the graph's input or output")
-    title: str | None = pin(None, description="Title shown instead of the name")
-    description: str | None = pin(None, description="What it is for")
-    advanced: bool = pin(False, description="Show it among the advanced ones")
-    secret: bool = pin(False, description="Mask its value")
-
-
-class _AnyResult(OutputWithoutError):
-    result: Any = pin(description="Value of the graph input")
-
-
-class _GraphInputBlock(Block[Any]):
-    """Emits the run's input of its name, or the stored value; nothing if both are null."""
-
-    categories = (BlockCategory.INPUT, BlockCategory.BASIC)
-    kind = BlockKind.INPUT
-    static_output = True
-
-    async def run(self, input: Any, context: BlockContext) -> AsyncIterator[Emission]:
-        if input.value is not None:
-            yield "result", input.value
-
-
-class AgentInputInput(_GraphPin):
+class AgentInputInput(GraphPin):
     value: Any = pin(None, description="Value when a run gives none")
 
 
-class AgentInputBlock(_GraphInputBlock):
+class AgentInputBlock(GraphInput, Block[Any]):
     id = "c0a8e994-ebf1-4a9c-a4d8-89d09c86741b"
     description = "An input of the graph, of any type."
     Input = AgentInputInput
-    Output = _AnyResult
+    Output = AnyResult
     examples = (
         BlockExample(title="A value", input={"name": "topic", "value": {"a": 1}}, output=(("result", {"a": 1}),)),
         BlockExample(title="No value, no emission", input={"name": "topic"}),
     )
 
 
-class AgentShortTextInputInput(_GraphPin):
-    value: str | None = pin(None, advanced=False, title="Default Value", format="short-text")
+class AgentShortTextInputInput(GraphPin):
+    value: str | None = pin(None, advanced=False, title=DEFAULT_TITLE, format="short-text")
 
 
-class AgentShortTextInputOutput(OutputWithoutError):
-    result: str = pin(description="Value of the graph input")
-
-
-class AgentShortTextInputBlock(_GraphInputBlock):
+class AgentShortTextInputBlock(GraphInput, Block[Any]):
     id = "7fcd3bcb-8e1b-4e69-903d-32d3d4a92158"
     description = "An input of the graph: one line of text."
     Input = AgentShortTextInputInput
-    Output = AgentShortTextInputOutput
+    Output = TextResult
     examples = (BlockExample(input={"name": "city", "value": "Paris"}, output=(("result", "Paris"),)),)
 
 
-class AgentNumberInputInput(_GraphPin):
-    value: int | None = pin(None, advanced=False, title="Default Value")
+class AgentNumberInputInput(GraphPin):
+    value: int | None = pin(None, advanced=False, title=DEFAULT_TITLE)
 
 
 class AgentNumberInputOutput(OutputWithoutError):
     result: int = pin(description="Value of the graph input")
 
 
-class AgentNumberInputBlock(_GraphInputBlock):
+class AgentNumberInputBlock(GraphInput, Block[Any]):
     id = "96dae2bb-97a2-41c2-bd2f-13a3b5a8ea98"
     description = "An input of the graph: an integer."
     Input = AgentNumberInputInput
@@ -99,12 +69,12 @@ class AgentNumberInputBlock(_GraphInputBlock):
 _DEFAULT_NAME = "text"
 
 
-class TextInputInput(_GraphPin):
+class TextInputInput(GraphPin):
     name: str = pin(_DEFAULT_NAME, advanced=False, description="Name of the graph's input")
-    value: Any = pin(None, advanced=False, title="Default Value", format="short-text")
+    value: Any = pin(None, advanced=False, title=DEFAULT_TITLE, format="short-text")
 
 
-class TextInputBlock(_GraphInputBlock):
+class TextInputBlock(GraphInput, Block[Any]):
     """The graph input `text` unless `name` says otherwise, emitted on a pin of that name and on `result`.
 
     Any JSON value passes unchanged. An input called `error` is emitted on `result` only: the pin of that name means
@@ -114,7 +84,7 @@ class TextInputBlock(_GraphInputBlock):
     id = "ea93abc2-ff44-4ec5-b954-1b4ae2cefb4b"
     description = "An input of the graph, emitted on a pin of its own name."
     Input = TextInputInput
-    Output = _AnyResult
+    Output = AnyResult
     examples = (
         BlockExample(
             title="Emitted on a pin of its own name too",
@@ -147,7 +117,7 @@ class TextInputBlock(_GraphInputBlock):
         return pin_name == (getattr(input, "name", None) or _DEFAULT_NAME) or super().check_emission(pin_name, input)
 
 
-class AgentOutputInput(_GraphPin):
+class AgentOutputInput(GraphPin):
     value: Any = pin(None, advanced=False, description="Value of the graph output")
     format: str = pin("", description="Jinja2 template that formats the value")
     escape_html: bool = pin(False, description="Escape HTML in values the template prints")
