@@ -1,7 +1,7 @@
 """What a caller wants run, and the idempotency key under which they want it run once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,6 @@ from models.errors import GraphValidationError, InvalidRequestError
 from models.graph import Graph
 from models.ids import GraphExecId, GraphId, PresetId, UserId, graph_exec_id_for_key
 from models.json_values import dump_json
-from models.plan import MAX_NODES
 from models.presets import Preset
 from services.gateway.json_bodies import check_limits
 
@@ -25,7 +24,8 @@ class RunRequest(BaseModel):
     Attributes:
         preset_id: whose values hold where the request gives none.
         inputs: by name; names that the graph does not declare are ignored.
-        nodes_input_masks: node id -> pin -> value, instead of whatever arrives at that pin or is its constant.
+        nodes_input_masks: node id -> pin -> value, instead of whatever arrives at that pin or is its constant; also
+            for nodes of the graphs that run inside.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +36,12 @@ class RunRequest(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict)
     credentials_inputs: dict[str, Any] = Field(default_factory=dict)
     nodes_input_masks: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    hold_on_failure: bool | None = None
+    timeout_seconds: float | None = None
+    test: bool = False
+    pinned_outputs: dict[str, tuple[tuple[str, Any], ...]] = Field(
+        default_factory=dict[str, tuple[tuple[str, Any], ...]]
+    )
 
     def over(self, preset: Preset) -> "RunRequest":
         """The request with the values of a preset under its own.
@@ -56,16 +62,17 @@ class RunRequest(BaseModel):
         """Raises InvalidRequestError for values that are too deep or too many."""
         check_values(self.inputs, "input")
         check_values(self.credentials_inputs, "credentials input")
-        if len(self.nodes_input_masks) > MAX_NODES:
+        masks = sum(max(1, len(pins)) for pins in self.nodes_input_masks.values())
+        if masks > MAX_INPUT_KEYS:
             raise InvalidRequestError(
-                f"Invalid input structure: masks for {len(self.nodes_input_masks)} nodes; a graph has {MAX_NODES}."
+                f"Invalid input structure: there are {masks} masks; the limit is {MAX_INPUT_KEYS}."
             )
         for node_id, pins in self.nodes_input_masks.items():
             check_values(pins, "mask", of=f" of node {node_id[:100]!r}")
 
-    def check_masks(self, graph: Graph) -> None:
-        """Raises GraphValidationError if a mask is for a node that the graph does not have."""
-        known = {node.id for node in graph.nodes}
+    def check_masks(self, graph: Graph, sub_graphs: Sequence[Graph]) -> None:
+        """Raises GraphValidationError if a mask is for a node of neither the graph nor one that runs inside."""
+        known = {node.id for each in (graph, *sub_graphs) for node in each.nodes}
         unknown = [node_id for node_id in self.nodes_input_masks if node_id not in known]
         if unknown:
             raise GraphValidationError(
@@ -76,6 +83,16 @@ class RunRequest(BaseModel):
                     for node_id in unknown
                 },
             )
+
+
+def _check_nodes(what: str, given: Iterable[str], known: Collection[str], graph: Graph) -> None:
+    unknown = [node_id for node_id in given if node_id not in known]
+    if unknown:
+        raise GraphValidationError(
+            f"Graph validation failed: `{what}` names {len(unknown)} nodes that the graph does not have "
+            f"(node {unknown[0][:100]!r}). Use the node ids of version {graph.version}.",
+            node_errors={node_id: {what: f"There is no node {node_id[:100]!r} in the graph"} for node_id in unknown},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +135,4 @@ def check_values(values: Mapping[str, Any], what: str, *, of: str = "") -> None:
 def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+    return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,13 +1,15 @@
 """Starting a run: merge its preset, validate, compile, start the workflow (the commit point), record."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from activities.blocks.registry import BlockRegistry
+from activities.exchange.sub_graphs import GraphReference, is_agent_node, load_sub_graphs
 from activities.graph_interface import GraphInterface
 from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable
+from models.controls import RunOptions
 from models.errors import (
     AppError,
     ConflictError,
@@ -19,21 +21,32 @@ from models.events import EventKind, ExecutionEvent
 from models.execution import ExecutionStatus
 from models.execution_records import GraphExecutionRecord
 from models.graph import Graph
+from models.graph_settings import GraphSettings
 from models.ids import GraphExecId, NodeId, PresetId, UserId, new_id
 from models.presets import Preset
 from models.stores import UnitOfWork
 from models.users import User
 from models.value_store import ValueStore, run_prefix
-from models.values import Values
+from models.values import Values, total_inline_bytes
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 from services.gateway.container import Container
 from services.gateway.missing import graph_missing, preset_missing, version_missing
+from services.gateway.run_options import options_of, pack_masks, pinned_of, runs_others
 from services.gateway.run_request import RunClaim, RunRequest
 
 INLINE_INPUT_BYTES: Final = 256 * 1024
 """Inputs travel in the workflow's first payload beside the plan."""
 
+INLINE_MASK_BYTES: Final = 32 * 1024
+"""So do masks for the graphs that run inside."""
+
 _log = structlog.get_logger(__name__)
+
+
+class _Prepared(NamedTuple):
+    input: ExecuteGraphInput
+    masks: dict[NodeId, Values]
+    """Those of the caller."""
 
 
 class RunStarter:
@@ -71,13 +84,14 @@ class RunStarter:
             graph = await _get_graph(unit, user.id, request)
             if request.preset_id is not None:
                 request = request.over(await _get_preset(unit, user.id, request.preset_id, graph))
-        request.check_masks(graph)
+            if request.nodes_input_masks:
+                request.check_masks(graph, await _get_sub_graphs(unit, graph))
         check_runnable(graph, self._blocks, inputs=request.inputs, masks=request.nodes_input_masks)
-        input = await self._compile(user, graph, request, claim)
+        prepared = await self._prepare(user, graph, request, claim)
         if claim is not None:
             await self._bind(claim)
-        started = await self._runner.start(input, owner_key_id=user.key_id)
-        return await self._announce(input, _masks_of(input, request), started=started)
+        started = await self._runner.start(prepared.input, owner_key_id=user.key_id)
+        return await self._announce(prepared, started=started)
 
     async def _find_started(self, claim: RunClaim) -> GraphExecutionRecord | None:
         """The execution that an earlier request with this key has started."""
@@ -102,10 +116,9 @@ class RunStarter:
                 now=self._clock.now(),
             )
 
-    async def _compile(
-        self, user: User, graph: Graph, request: RunRequest, claim: RunClaim | None
-    ) -> ExecuteGraphInput:
+    async def _prepare(self, user: User, graph: Graph, request: RunRequest, claim: RunClaim | None) -> _Prepared:
         graph_exec_id = claim.graph_exec_id if claim else GraphExecId(new_id())
+        now = self._clock.now()
         declared = GraphInterface(graph, self._blocks).input_schema()["properties"]
         try:
             packed = await self._values.pack_all(
@@ -113,32 +126,49 @@ class RunStarter:
                 graph_exec_id=graph_exec_id,
                 inline_budget_bytes=INLINE_INPUT_BYTES,
             )
+            masks = await self._pack_masks(request, graph_exec_id)
             plan = await compile_plan(
                 graph,
                 self._blocks,
                 values=self._values,
                 graph_exec_id=graph_exec_id,
                 masks=request.nodes_input_masks,
+                pinned=pinned,
             )
+            inside = runs_others(graph, self._blocks)
+            masks = await pack_masks(request, self._values, graph_exec_id) if inside else {}
         except AppError:
             # With a key the values may be those of a run that an equal request has started meanwhile.
             if claim is None:
                 await self._blobs.delete_prefix(run_prefix(graph_exec_id))
             raise
-        return ExecuteGraphInput(
+        runs_others = any(is_agent_node(node) for node in graph.nodes)
+        input = ExecuteGraphInput(
             run=RunIdentity(
                 graph_exec_id=graph_exec_id, graph_id=graph.id, graph_version=graph.version, user_id=user.id
             ),
             plan=plan,
             opening=RunOpening(inputs=packed, preset_id=request.preset_id, created_at=self._clock.now()),
+            options=RunOptions(masks={**masks} if runs_others else {}),
             user_timezone=user.effective_timezone,
         )
+        return _Prepared(input, masks)
 
-    async def _announce(
-        self, input: ExecuteGraphInput, masks: dict[NodeId, Values], *, started: bool
-    ) -> GraphExecutionRecord:
+    async def _pack_masks(self, request: RunRequest, graph_exec_id: GraphExecId) -> dict[NodeId, Values]:
+        """Masks without nulls, which mask nothing."""
+        masks: dict[NodeId, Values] = {}
+        left = INLINE_MASK_BYTES
+        for node_id, pins in request.nodes_input_masks.items():
+            given = {pin: value for pin, value in pins.items() if value is not None}
+            if given:
+                packed = await self._values.pack_all(given, graph_exec_id=graph_exec_id, inline_budget_bytes=left)
+                left -= total_inline_bytes(packed.values())
+                masks[NodeId(node_id)] = packed
+        return masks
+
+    async def _announce(self, prepared: _Prepared, *, started: bool) -> GraphExecutionRecord:
         """Records the started run. From here on nothing may fail the request: the worker records it too."""
-        run, opening = input.run, input.opening
+        run, opening, masks = prepared.input.run, prepared.input.opening, prepared.masks
         structlog.contextvars.bind_contextvars(graph_exec_id=run.graph_exec_id)
         if started:
             try:
@@ -194,11 +224,8 @@ async def _get_preset(unit: UnitOfWork, user_id: UserId, preset_id: PresetId, gr
     return preset
 
 
-def _masks_of(input: ExecuteGraphInput, request: RunRequest) -> dict[NodeId, Values]:
-    """The masks that the caller gave, as the plan holds them."""
-    masks = {
-        node.id: {pin: value for pin, value in node.masks.items() if pin in given}
-        for node in input.plan.nodes
-        if (given := request.nodes_input_masks.get(node.id)) is not None
-    }
-    return {node_id: pins for node_id, pins in masks.items() if pins}
+async def _get_sub_graphs(unit: UnitOfWork, graph: Graph) -> tuple[Graph, ...]:
+    async def find(reference: GraphReference) -> Graph | None:
+        return await unit.graphs.find(graph.user_id, reference.graph_id, version=reference.version)
+
+    return await load_sub_graphs(graph, find)
