@@ -8,6 +8,7 @@ from infra.files import RunFiles
 from infra.language_model import OpenAICompatibleLanguageModel
 from infra.postgres import Database
 from infra.settings import LanguageModelSettings
+from infra.stores.collected_rows import PostgresRowBuffer
 from infra.stores.key_values import PostgresKeyValueStore
 from infra.template_renderer import TemplateProcesses
 from models.ports import BlobStore
@@ -17,8 +18,8 @@ class BlockServices:
     """Opens nothing until a block needs it; `aclose` closes what was opened.
 
     Attributes:
-        services: for `BlockContext.services`: `clock`, `file_store`, `key_value_store`, `language_model` and
-            `template_renderer` (ports of `models.ports`).
+        services: for `BlockContext.services`: `clock`, `file_store`, `key_value_store`, `language_model`,
+            `row_buffer` and `template_renderer` (ports of `models.ports`).
     """
 
     def __init__(self, language_model: LanguageModelSettings, *, blobs: BlobStore, database: Database) -> None:
@@ -30,6 +31,7 @@ class BlockServices:
             "file_store": RunFiles(blobs),
             "key_value_store": PostgresKeyValueStore(database, clock),
             "language_model": self._language_model,
+            "row_buffer": PostgresRowBuffer(database),
             "template_renderer": self._template_renderer,
         }
 

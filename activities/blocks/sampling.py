@@ -109,10 +109,12 @@ class DataSamplingBlock(Block[DataSamplingInput]):
 
 
 async def _accumulate(rows: list[Any], enough: int, context: BlockContext) -> list[Any]:
-    """All rows collected so far if there are enough, else none."""
+    """All rows collected so far if there are enough, else none. Outside a run of a graph nothing is kept."""
+    if not context.graph_id:
+        return rows if len(rows) >= enough else []
     buffer = cast("RowBuffer | None", context.services.get("row_buffer"))
     if buffer is None:
-        raise BlockConfigurationError("Rows accumulate only in a run of a graph, on a worker with a database.")
+        raise BlockConfigurationError("This server keeps no rows between executions. Start a worker that does.")
     collected = await buffer.add(
         rows,
         graph_exec_id=context.graph_exec_id,

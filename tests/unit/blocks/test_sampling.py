@@ -1,13 +1,14 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from activities.blocks.sampling import DataSamplingBlock
 from models.errors import BlockConfigurationError, BlockError, BlockInputError, ValueTooLargeError
-from models.ids import GraphExecId, NodeExecId, NodeId
+from models.ids import GraphExecId, GraphId, NodeExecId, NodeId
 from tests.unit.blocks.running import make_context, run_block
 
 SEED = 42
@@ -225,5 +226,10 @@ async def test_rows_accumulate_until_there_are_enough() -> None:
 
 
 async def test_rows_do_not_accumulate_where_nothing_keeps_them() -> None:
-    with pytest.raises(BlockConfigurationError, match="Rows accumulate only"):
+    with pytest.raises(BlockConfigurationError, match="keeps no rows"):
         await sample(accumulate=True)
+    outside = replace(make_context(row_buffer=ListedRows()), graph_id=GraphId(""))
+    values = {"sample_size": 1, "sampling_method": "top", "accumulate": True}
+    enough = await run_block(DataSamplingBlock, {**values, "data": [{"n": 1}, {"n": 2}]}, context=outside)
+    assert enough == [("sampled_data", [{"n": 1}]), ("sample_indices", [0])]
+    assert await run_block(DataSamplingBlock, {**values, "data": []}, context=outside) == []
