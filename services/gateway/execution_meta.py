@@ -31,7 +31,10 @@ class StatsOut(BaseModel):
 
 
 class GraphExecutionMetaOut(BaseModel):
-    """A run in lists and as the answer to execute, stop and cancel. A large value is shown as a note of its size."""
+    """A run in lists and as the answer to execute, stop and cancel. A large value is shown as a note of its size.
+
+    `status_reason`: why it is REVIEW, `reviews` or `failed_nodes`; `paused_at` only while it is paused.
+    """
 
     id: str
     user_id: str
@@ -52,6 +55,8 @@ class GraphExecutionMetaOut(BaseModel):
     error: str | None
     error_message: str | None
     error_code: str | None
+    status_reason: str | None = None
+    paused_at: datetime | None = None
 
 
 def meta_out(record: GraphExecutionRecord) -> GraphExecutionMetaOut:

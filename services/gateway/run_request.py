@@ -1,7 +1,7 @@
 """What a caller wants run, and the idempotency key under which they want it run once."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,10 @@ class RunRequest(BaseModel):
         inputs: by name; names that the graph does not declare are ignored.
         nodes_input_masks: node id -> pin -> value, instead of whatever arrives at that pin or is its constant; also
             for nodes of the graphs that run inside.
+        hold_on_failure: over the setting of the graph; None leaves that.
+        timeout_seconds: how long the run may take.
+        test: pinned outputs count.
+        pinned_outputs: node id -> (pin, value) in the order of emission, instead of running the node's block.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,16 +77,12 @@ class RunRequest(BaseModel):
     def check_masks(self, graph: Graph, sub_graphs: Sequence[Graph]) -> None:
         """Raises GraphValidationError if a mask is for a node of neither the graph nor one that runs inside."""
         known = {node.id for each in (graph, *sub_graphs) for node in each.nodes}
-        unknown = [node_id for node_id in self.nodes_input_masks if node_id not in known]
-        if unknown:
-            raise GraphValidationError(
-                f"Graph validation failed: `nodes_input_masks` names {len(unknown)} nodes that the graph does not have "
-                f"(node {unknown[0][:100]!r}). Use the node ids of version {graph.version}.",
-                node_errors={
-                    node_id: {"nodes_input_masks": f"There is no node {node_id[:100]!r} in the graph"}
-                    for node_id in unknown
-                },
-            )
+        _check_nodes("nodes_input_masks", self.nodes_input_masks, known, graph)
+
+    def check_pinned(self, graph: Graph) -> None:
+        """Raises GraphValidationError if a test run pins outputs of a node that the graph does not have."""
+        if self.test:
+            _check_nodes("pinned_outputs", self.pinned_outputs, {node.id for node in graph.nodes}, graph)
 
 
 def _check_nodes(what: str, given: Iterable[str], known: Collection[str], graph: Graph) -> None:

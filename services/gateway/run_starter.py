@@ -9,7 +9,6 @@ from activities.exchange.sub_graphs import GraphReference, is_agent_node, load_s
 from activities.graph_interface import GraphInterface
 from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable
-from models.controls import RunOptions
 from models.errors import (
     AppError,
     ConflictError,
@@ -31,7 +30,7 @@ from models.values import Values, total_inline_bytes
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 from services.gateway.container import Container
 from services.gateway.missing import graph_missing, preset_missing, version_missing
-from services.gateway.run_options import options_of, pack_masks, pinned_of, runs_others
+from services.gateway.run_options import options_of, pinned_of
 from services.gateway.run_request import RunClaim, RunRequest
 
 INLINE_INPUT_BYTES: Final = 256 * 1024
@@ -86,8 +85,16 @@ class RunStarter:
                 request = request.over(await _get_preset(unit, user.id, request.preset_id, graph))
             if request.nodes_input_masks:
                 request.check_masks(graph, await _get_sub_graphs(unit, graph))
-        check_runnable(graph, self._blocks, inputs=request.inputs, masks=request.nodes_input_masks)
-        prepared = await self._prepare(user, graph, request, claim)
+            settings = await unit.graph_settings.get(user.id, graph.id)
+        request.check_pinned(graph)
+        check_runnable(
+            graph,
+            self._blocks,
+            inputs=request.inputs,
+            masks=request.nodes_input_masks,
+            pinned=pinned_of(graph, request),
+        )
+        prepared = await self._prepare(user, graph, request, claim, settings)
         if claim is not None:
             await self._bind(claim)
         started = await self._runner.start(prepared.input, owner_key_id=user.key_id)
@@ -116,7 +123,9 @@ class RunStarter:
                 now=self._clock.now(),
             )
 
-    async def _prepare(self, user: User, graph: Graph, request: RunRequest, claim: RunClaim | None) -> _Prepared:
+    async def _prepare(
+        self, user: User, graph: Graph, request: RunRequest, claim: RunClaim | None, settings: GraphSettings
+    ) -> _Prepared:
         graph_exec_id = claim.graph_exec_id if claim else GraphExecId(new_id())
         now = self._clock.now()
         declared = GraphInterface(graph, self._blocks).input_schema()["properties"]
@@ -133,10 +142,8 @@ class RunStarter:
                 values=self._values,
                 graph_exec_id=graph_exec_id,
                 masks=request.nodes_input_masks,
-                pinned=pinned,
+                pinned=pinned_of(graph, request),
             )
-            inside = runs_others(graph, self._blocks)
-            masks = await pack_masks(request, self._values, graph_exec_id) if inside else {}
         except AppError:
             # With a key the values may be those of a run that an equal request has started meanwhile.
             if claim is None:
@@ -148,8 +155,8 @@ class RunStarter:
                 graph_exec_id=graph_exec_id, graph_id=graph.id, graph_version=graph.version, user_id=user.id
             ),
             plan=plan,
-            opening=RunOpening(inputs=packed, preset_id=request.preset_id, created_at=self._clock.now()),
-            options=RunOptions(masks={**masks} if runs_others else {}),
+            opening=RunOpening(inputs=packed, preset_id=request.preset_id, created_at=now),
+            options=options_of(request, settings, masks=masks if runs_others else {}, now=now),
             user_timezone=user.effective_timezone,
         )
         return _Prepared(input, masks)

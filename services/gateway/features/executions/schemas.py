@@ -1,18 +1,23 @@
 """Executions as clients start and read them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from activities.planning.node_options import emitted
 from models.execution import ExecutionStatus
 from models.execution_records import GraphExecutionRecord
 from models.ids import GraphId, PresetId
 from models.pages import Page, PageRequest
+from models.plan import MAX_NODES
+from models.waits import WaitShown
 from models.wire import NodeRecord
 from services.gateway.execution_meta import GraphExecutionMetaOut, meta_out
 from services.gateway.pagination import Pagination, pagination_of
 from services.gateway.run_request import RunRequest
+
+MAX_TIMEOUT_SECONDS: Final = 10 * 365 * 86_400.0
 
 
 def _or_empty(value: object) -> object:
@@ -23,6 +28,9 @@ class ExecuteIn(BaseModel):
     """Inputs by name; names that the graph does not declare are ignored.
 
     `nodes_input_masks` maps node id -> pin -> value: it stands instead of whatever reaches that pin.
+    `timeout_seconds` is how long the run may take; `hold_on_failure` (by default as the graph is set) keeps it open
+    when nothing else can run and a node has failed. With `test`, nodes emit their pinned outputs instead of running:
+    those of `pinned_outputs` (node id -> {pin: value} or [[pin, value], ...]), else those in their own metadata.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -33,9 +41,22 @@ class ExecuteIn(BaseModel):
         default_factory=dict[str, dict[str, Any]]
     )
 
+    hold_on_failure: bool | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=MAX_TIMEOUT_SECONDS)] | None = None
+    test: bool = False
+    pinned_outputs: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(
+        default_factory=dict, max_length=MAX_NODES
+    )
+
     def request(self, graph_id: GraphId, *, version: int | None, preset_id: str | None) -> RunRequest:
+        """Raises InvalidRequestError if pinned outputs are no values by pin."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        given["pinned_outputs"] = {
+            node_id: emitted(outputs, where=f"`pinned_outputs` of node {node_id[:100]!r}")
+            for node_id, outputs in self.pinned_outputs.items()
+        }
         preset = None if preset_id is None else PresetId(preset_id)
-        return RunRequest(graph_id=graph_id, version=version, preset_id=preset, **self.model_dump())
+        return RunRequest(graph_id=graph_id, version=version, preset_id=preset, **given)
 
 
 class GraphExecutionPageOut(BaseModel):
@@ -64,6 +85,10 @@ class NodeExecutionOut(BaseModel):
     route_seq: int
     error: str | None
     error_code: str | None
+    wait: WaitShown | None = None
+    """What it waits for, while it does."""
+    pinned: bool = False
+    """It emitted pinned outputs; its block did not run."""
 
 
 class NodeExecutionPageOut(BaseModel):
@@ -134,4 +159,6 @@ def node_out(
         route_seq=record.route_seq,
         error=record.error,
         error_code=record.error_code,
+        wait=record.wait,
+        pinned=record.pinned,
     )
