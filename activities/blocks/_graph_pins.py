@@ -12,6 +12,7 @@ class GraphPin(BlockInput):
     """What every graph input and output declares about itself."""
 
     name: str = pin(description="Name of the graph's input or output")
+    value: Any = pin(None, description="Value when a run gives none")
     title: str | None = pin(None, description="Title shown instead of the name")
     description: str | None = pin(None, description="What it is for")
     advanced: bool = pin(False, description="Show it among the advanced ones")

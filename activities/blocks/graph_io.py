@@ -22,7 +22,7 @@ from models.pins import ERROR_PIN
 
 
 class AgentInputInput(GraphPin):
-    value: Any = pin(None, description="Value when a run gives none")
+    """Nothing besides what all have."""
 
 
 class AgentInputBlock(GraphInput, Block[Any]):
