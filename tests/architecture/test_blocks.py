@@ -9,8 +9,8 @@ import pytest
 from activities.blocks.registry import BlockRegistry
 from models.blocks import Block, BlockCategory, BlockKind
 
-# Name, id, kind, static or dynamic output, categories; pins as name:type(format)=default, "+" where advanced.
-FACTS = """
+# Name, id, kind, static or dynamic output, categories; pins as name:type(format)=default, "+" where advanced; "_" for spaces.
+FACTS = r"""
 AddToListBlock aeb08fc1-2fc1-4141-bc8e-f758f183a822 Standard dynamic BASIC
   in  list:array=[] entry:any=null entries:array=[]+ position:integer|null=null+
   out updated_list:array error:string
@@ -126,6 +126,114 @@ DataSamplingBlock 4a448883-71fa-49cf-91cf-70d793bd7d87 Standard dynamic LOGIC
       random_seed:integer|null=null+ stratify_key:string|null=null+ weight_key:string|null=null+
       cluster_key:string|null=null+
   out sampled_data:array sample_indices:array error:string
+AgentDateInputBlock 7e198b09-4994-47db-8b4d-952d98241817 Input static INPUT BASIC
+  in  name:string value:string|null=null title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+
+  out result:string(date)
+AgentDropdownInputBlock 655d6fdf-a334-421c-b733-520549c07cd1 Input static INPUT BASIC
+  in  name:string value:string|null=null title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+ options:array=[]
+  out result:string
+AgentFileInputBlock 95ead23f-8283-4654-aef3-10c053b74a31 Input static INPUT BASIC
+  in  name:string value:string|null(file)=null title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+ base_64:boolean=false+
+  out result:string
+AgentGoogleDriveFileInputBlock d3b32f15-6fd7-40e3-be52-e083f51b19a2 Input static INPUT BASIC
+  in  name:string value:object|null=null title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+ allowed_views:array=["DOCS","SPREADSHEETS","PRESENTATIONS"]
+      allow_folder_selection:boolean=false+
+  out result:object
+AgentLongTextInputBlock 90a56ffb-7024-4b2b-ab50-e26c5e5ab8ba Input static INPUT BASIC
+  in  name:string value:string|null(long-text)=null title:string|null=null+ description:string|null=null+
+      advanced:boolean=false+ secret:boolean=false+
+  out result:string
+AgentTableInputBlock 5603b273-f41e-4020-af7d-fbc9c6a8d928 Input static INPUT BASIC
+  in  name:string value:array|null=null title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+ column_headers:array=["Column_1","Column_2","Column_3"]
+  out result:array
+AgentTimeInputBlock 2a1c757e-86cf-4c7e-aacf-060dc382e434 Input static INPUT BASIC
+  in  name:string value:string|null=null title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+
+  out result:string(time)
+AgentToggleInputBlock cbf36ab5-df4a-43b6-8a7f-f7ed8652116e Input static INPUT BASIC
+  in  name:string value:boolean=false title:string|null=null+ description:string|null=null+ advanced:boolean=false+
+      secret:boolean=false+
+  out result:boolean
+CodeExtractionBlock d3a7d896-3b78-4f44-8b4b-48fbf4f0bcd8 Standard dynamic TEXT
+  in  text:string
+  out html:string css:string javascript:string python:string sql:string java:string cpp:string csharp:string
+      json_code:string bash:string php:string ruby:string yaml:string markdown:string typescript:string xml:string
+      remaining_text:string error:string
+CombineTextsBlock e30a4d42-7b7d-4e6a-b36e-1f9b8e3b7d85 Standard dynamic TEXT
+  in  input:array delimiter:string=""+
+  out output:string error:string
+ExtractTextInformationBlock 3146e4fe-2cdd-4f29-bd12-0c9d5bb4deb0 Standard dynamic TEXT
+  in  text:any pattern:string group:integer=0+ case_sensitive:boolean=true+ dot_all:boolean=true+
+      find_all:boolean=false+
+  out positive:string negative:string matched_results:array matched_count:integer error:string
+FileReadBlock 3735a31f-7e18-4aca-9e90-08a7120674bc Standard dynamic TEXT DATA
+  in  file_input:string(file) delimiter:string=""+ size_limit:integer=0+ row_limit:integer=0+ skip_size:integer=0+
+      skip_rows:integer=0+
+  out content:string error:string
+FileStoreBlock cbb50872-625b-42f0-8203-a2ae78242d8a Standard static BASIC MULTIMEDIA
+  in  file_in:string(file) base_64:boolean=false+
+  out file_out:string(file) error:string
+GetCurrentDateBlock b29c1b50-5d0e-4d9f-8f9d-1b0e6fcbf0b1 Standard dynamic TEXT
+  in  trigger:string offset:integer|string=0+
+      format_type:any={"timezone":"UTC","use_user_timezone":false,"discriminator":"strftime","format":"%Y-%m-%d"}+
+  out date:string error:string
+GetCurrentDateAndTimeBlock 716a67b3-6760-42e7-86dc-18645c6e00fc Standard dynamic TEXT
+  in  trigger:string
+      format_type:any={"timezone":"UTC","use_user_timezone":false,"discriminator":"strftime","format":"%Y-%m-%d_%H:%M:%S"}+
+  out date_time:string error:string
+GetCurrentTimeBlock a892b8d9-3e4e-4e9c-9c1e-75f8efcf1bfa Standard dynamic TEXT
+  in  trigger:string
+      format_type:any={"timezone":"UTC","use_user_timezone":false,"discriminator":"strftime","format":"%H:%M:%S"}+
+  out time:string error:string
+JSONDecoderBlock 2b935639-65bc-48fd-9f88-823cd706fcd9 Standard dynamic DATA
+  in  json_str:string
+  out data:any error:string
+JSONEncoderBlock 9a9d20c5-5b4d-4e94-8022-83b6cb72648a Standard dynamic DATA
+  in  data:any
+  out json_str:string error:string
+MatchTextPatternBlock 3060088f-6ed9-4928-9ba7-9c92823a7ccd Standard dynamic TEXT
+  in  text:any match:string data:any=null+ case_sensitive:boolean=true+ dot_all:boolean=true+
+  out positive:any negative:any error:string
+PersistInformationBlock 1d055e55-a2b9-4547-8311-907d05b0304d Standard dynamic DATA
+  in  key:string value:any scope:string="within_agent"+
+  out value:any error:string
+PrintToConsoleBlock f3b1c1b2-4c4f-4f0d-8d2f-4c4f0d8d2f4c Standard dynamic BASIC
+  in  text:any
+  out output:any status:string error:string
+ReadSpreadsheetBlock acf7625e-d2cb-4941-bfeb-2819fc6fc015 Standard dynamic TEXT DATA
+  in  contents:string|null=null file_input:string|null(file)=null delimiter:string=","+ quotechar:string="\""+
+      escapechar:string="\\"+ has_header:boolean=true+ skip_rows:integer=0+ strip:boolean=true+ skip_columns:array=[]+
+      produce_singular_result:boolean=false+
+  out row:object rows:array error:string
+RetrieveInformationBlock d8710fc9-6e29-481e-a7d5-165eb16f8471 Standard static DATA
+  in  key:string scope:string="within_agent"+ default_value:any=null+
+  out value:any error:string
+TextDecoderBlock 2570e8fe-8447-43ed-84c7-70d657923231 Standard dynamic TEXT
+  in  text:string
+  out decoded_text:string error:string
+TextEncoderBlock 5185f32e-4b65-4ecf-8fbb-873f003f09d6 Standard dynamic TEXT
+  in  text:string
+  out encoded_text:string error:string
+TextReplaceBlock 7e7c87ab-3469-4bcc-9abe-67705091b713 Standard dynamic TEXT
+  in  text:string old:string new:string
+  out output:string error:string
+TextSplitBlock d5ea33c8-a575-477a-b42f-2fe3be5055ec Standard dynamic TEXT
+  in  text:string delimiter:string strip:boolean=true+
+  out texts:array error:string
+UniversalTypeConverterBlock 95d1b990-ce13-4d88-9737-ba5c2070c97b Standard dynamic BASIC
+  in  value:any type:string
+  out value:any error:string
+WordCharacterCountBlock ab2a782d-22cf-4587-8a70-55b59b3f9f90 Standard dynamic TEXT
+  in  text:string
+  out word_count:integer character_count:integer error:string
+XMLParserBlock 286380af-9529-4b55-8be0-1d7c854abdb5 Standard dynamic
+  in  input_xml:string
+  out parsed_xml:object error:string
 """
 
 
@@ -139,7 +247,7 @@ def input_pins(block: type[Block[Any]]) -> set[str]:
     required = schema.get("required", [])
     return {
         f"{name}:{type_of(pin)}"
-        + ("" if name in required else "=" + json.dumps(pin["default"]))
+        + ("" if name in required else "=" + json.dumps(pin["default"], separators=(",", ":")).replace(" ", "_"))
         + ("+" if pin["advanced"] else "")
         for name, pin in schema["properties"].items()
     }
