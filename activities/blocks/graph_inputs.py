@@ -199,7 +199,7 @@ class AgentTableInputBlock(GraphInput, Block[Any]):
 
 
 class AgentGoogleDriveFileInputInput(GraphPin):
-    value: dict[str, Any] | None = pin(None, advanced=False, title="Selected File")
+    value: dict[str, Any] | None = pin(None, advanced=False, title="Selected File", description="What was picked")
     allowed_views: list[DriveView] = pin(
         ["DOCS", "SPREADSHEETS", "PRESENTATIONS"], advanced=False, description="What the picker shows"
     )

@@ -9,7 +9,8 @@ import pytest
 from activities.blocks.registry import BlockRegistry
 from models.blocks import Block, BlockCategory, BlockKind
 
-# Name, id, kind, static or dynamic output, categories; pins as name:type(format)=default, "+" where advanced; "_" for spaces.
+# Name, id, kind, static or dynamic output, categories; pins as name:type(format)=default, with "_" for spaces, and "+"
+# where advanced.
 FACTS = r"""
 AddToListBlock aeb08fc1-2fc1-4141-bc8e-f758f183a822 Standard dynamic BASIC
   in  list:array=[] entry:any=null entries:array=[]+ position:integer|null=null+
