@@ -69,6 +69,19 @@ async def test_what_a_block_refuses_or_cannot_do_is_an_error(gateway: Gateway) -
         assert_refused(await run("switched_off", {}), 403, "BLOCK_DISABLED")
 
 
+async def test_blocks_that_cannot_run_yet_are_shown_and_refused(gateway: Gateway) -> None:
+    async with gateway.user() as client:
+        blocks = {block["name"]: block for block in (await client.get("/api/blocks")).json()}
+        awaited = blocks["SendWebRequestBlock"]
+        assert awaited["disabled"] == "it needs the HTTP egress client, which this installation does not have yet."
+        assert awaited["inputSchema"]["required"] == ["url"]
+        for name in ("OrchestratorBlock", "MCPToolBlock", "GenericWebhookTriggerBlock", "BlockInstallationBlock"):
+            assert blocks[name]["disabled"]
+        response = await client.post(f"/api/blocks/{awaited['id']}/execute", json={"url": "https://example.com"})
+        refused = assert_refused(response, 403, "BLOCK_DISABLED")
+        assert awaited["disabled"] in refused["detail"]
+
+
 async def test_a_disabled_block_is_refused_in_graphs_too(gateway: Gateway) -> None:
     async with gateway.user() as client:
         body = {"name": "g", "nodes": [{"id": "off", "block_id": "switched_off"}], "links": []}
