@@ -27,6 +27,9 @@ def print_graph(console: Console, graph: Graph) -> None:
         table.add(titles.get(node.id, "note"), block.name() if block else node.block_id, node.id)
     console.print()
     table.print(console, empty="No nodes.")
+    for node in graph.nodes:
+        if node.unsupported:
+            console.print(Text(f"node {node.id!r} cannot run: {node.unsupported}", style="yellow"))
 
 
 def print_validation(console: Console, found: Validation) -> None:
