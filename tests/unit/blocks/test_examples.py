@@ -8,6 +8,7 @@ from typing import Any, Self
 import pytest
 
 from activities.blocks.registry import BlockRegistry
+from infra.clock import SystemClock
 from models.block_testing import check_cancellation, check_example, make_context
 from models.blocks import Block, BlockExample, BlockKind, ExecutorKind
 
@@ -65,10 +66,10 @@ class SilentService:
 
 
 class SilentServices(Mapping[str, Any]):
-    """Has a service of any name."""
+    """Has a service of any name; nobody waits for a clock."""
 
-    def __getitem__(self, name: str) -> SilentService:
-        return SilentService()
+    def __getitem__(self, name: str) -> Any:
+        return SystemClock() if name == "clock" else SilentService()
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
