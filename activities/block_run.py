@@ -1,11 +1,12 @@
 """Running a block once: its input from what arrived, its emissions packed for the wire."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from models.blocks import Block, BlockContext
+from activities.streaming import OutputStream
+from models.blocks import Block, BlockContext, Emission
 from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError
 from models.json_values import normalise_json
@@ -63,13 +64,18 @@ class BlockRun:
             self._count_stored(self.inputs[pin])
         return build_input(self.block, folded)
 
-    async def run(self, input: BaseModel, context: BlockContext) -> None:
-        """Runs the block to its end, collecting its emissions.
+    async def run(self, input: BaseModel, context: BlockContext, *, stream: OutputStream | None = None) -> None:
+        """Runs the block to its end, collecting its emissions; see `collect`."""
+        await self.collect(input, self.block().run(input, context), stream=stream)
+
+    async def collect(
+        self, input: BaseModel, emissions: AsyncIterator[Emission], *, stream: OutputStream | None = None
+    ) -> None:
+        """Packs what is emitted, to the end; `stream` gets each emission at once.
 
         Raises:
             BlockError: the block failed, or emitted on `error`, or emitted more than a node execution may.
         """
-        emissions = self.block().run(input, context)
         try:
             async for pin, value in emissions:
                 if pin == ERROR_PIN:
@@ -78,11 +84,23 @@ class BlockRun:
                 if len(self.outputs) >= MAX_EMISSIONS:
                     raise ValueTooLargeError(f"The block emitted more than {MAX_EMISSIONS} values. Split the work.")
                 self.outputs.append(await self._pack(normalise_json(pin), value))
+                if stream is not None:
+                    await stream.add(self.outputs[-1])
         finally:
             # Not left to the garbage collector: the block's own clean-up belongs to this attempt.
             close = getattr(emissions, "aclose", None)
             if close is not None:
                 await close()
+
+    async def pack_emissions(self, input: BaseModel, emissions: Iterable[Emission]) -> tuple[BlockOutputItem, ...]:
+        """Emissions known beforehand, packed but not yet emitted.
+
+        Raises:
+            BlockError: as for `collect`.
+        """
+        for pin, value in emissions:
+            validate_emission(self.block, input, pin, value)
+        return tuple([await self._pack(normalise_json(pin), value) for pin, value in emissions])
 
     async def restore(self, record: NodeRecord) -> None:
         """Takes inputs and emissions from the record of an attempt that ended."""

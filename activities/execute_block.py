@@ -2,30 +2,45 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
+from pydantic import BaseModel
 from temporalio import activity
 
 from activities.block_run import BlockRun
 from activities.blocks.registry import BlockRegistry
 from activities.heartbeat import heartbeats
 from activities.recording import Recording
-from models.blocks import Block, BlockContext
-from models.errors import AppError, BlockDisabledError, BlockError, OutcomeUnknownError, ServiceUnavailableError
+from activities.streaming import OutputStream
+from activities.wait_starts import WAITING_EXECUTORS, WaitStarts, shown, status_of
+from models.blocks import Block, BlockContext, Emission, WaitingBlock
+from models.coercion import build_input
+from models.errors import (
+    AppError,
+    BlockDisabledError,
+    BlockError,
+    OutcomeUnknownError,
+    ServiceUnavailableError,
+    StreamInterruptedError,
+)
 from models.execution import ExecutionStatus
+from models.ids import owner_key_id_of
 from models.json_values import normalise_json
-from models.ports import Clock, Credits, ExecutionRecorder
+from models.ports import Clock, Credits, ExecutionRecorder, GraphRunner
 from models.value_store import ValueStore
+from models.waits import AskForReview, AwaitEvent, Decided, Delay, NoWait, Resumption, RunAgent, WaitShown
 from models.wire import (
     BlockFailure,
     BlockFinished,
     BlockOutputItem,
+    BlockWaiting,
     ExecuteBlockInput,
     ExecuteBlockResult,
     NodeRecord,
+    StreamedOutputs,
 )
 
 ANNOUNCE_AFTER_SECONDS: Final = 0.25
@@ -83,7 +98,11 @@ class BlockActivities:
         credits: Credits,
         clock: Clock,
         services: Mapping[str, Any],
+        waits: WaitStarts,
+        runner: GraphRunner,
     ) -> None:
+        self.waits = waits
+        self.runner = runner
         self.blocks = blocks
         self.values = values
         self.recorder = recorder
@@ -102,8 +121,9 @@ class BlockActivities:
         structlog.contextvars.bind_contextvars(
             user_id=task.run.user_id, graph_exec_id=task.run.graph_exec_id, node_exec_id=task.node_exec_id
         )
-        async with heartbeats():
-            return await _Attempt(self, task).execute()
+        attempt = _Attempt(self, task)
+        async with heartbeats(attempt.heartbeat_details):
+            return await attempt.execute()
 
 
 class _Attempt:
@@ -113,6 +133,9 @@ class _Attempt:
         self._deps = deps
         self._task = task
         self._number = activity.info().attempt
+        self._attempts_before = task.resumption.attempt if task.resumption else 0
+        self._waiting: BlockWaiting | None = None
+        self._stream: OutputStream | None = None
         self._started_at = deps.clock.now()
         self._timer_start = time.perf_counter()
         self._block_run: BlockRun | None = None
@@ -149,13 +172,10 @@ class _Attempt:
             block_id=task.block_id,
             inputs=input,
         )
-        if block.needs_claim():
-            await self._claim()
-        self._has_begun = True
         cap = asyncio.timeout(task.timeout_seconds)
         try:
             async with cap:
-                await run.run(input, self._context())
+                await self._carry_out(block, run, input)
         except TimeoutError as error:
             if not cap.expired():
                 raise
@@ -163,6 +183,120 @@ class _Attempt:
                 f"Node execution exceeded its wall-clock cap of {task.timeout_seconds:g} s. "
                 "Raise `timeout_seconds` in the node's metadata if it needs longer."
             ) from error
+
+    async def _carry_out(self, block: type[Block[Any]], run: BlockRun, input: BaseModel) -> None:
+        """Runs the block, begins its wait, or goes on after one."""
+        task, context = self._task, self._context()
+        if task.resumption is not None:
+            input = await self._resume(block, run, input, task.resumption)
+            if issubclass(block, WaitingBlock):
+                return
+        elif issubclass(block, WaitingBlock) and block.executor in WAITING_EXECUTORS:
+            request = await block().plan_wait(input, context)
+            if isinstance(request, NoWait):
+                await run.collect(input, _each(request.emissions))
+            else:
+                await self._wait(request, run, input)
+            return
+        elif self._needs_review(block):
+            await self._wait(AskForReview(data=input.model_dump(mode="json"), instructions=block.name()), run, input)
+            return
+        if block.needs_claim():
+            await self._claim()
+        self._has_begun = True
+        if not block.streams:
+            await run.run(input, context)
+            return
+        self._stream = await self._open_stream(block)
+        async with self._stream.running():
+            await run.run(input, context, stream=self._stream)
+
+    def _will_wait(self, block: type[Block[Any]]) -> bool:
+        return block.executor in WAITING_EXECUTORS or self._needs_review(block)
+
+    def _needs_review(self, block: type[Block[Any]]) -> bool:
+        options = self._task.options
+        is_watched = options is not None and options.sensitive_action_safe_mode
+        return block.is_sensitive and is_watched and not self._task.auto_approved
+
+    async def _wait(
+        self, request: Delay | AskForReview | AwaitEvent | RunAgent, run: BlockRun, input: BaseModel
+    ) -> None:
+        begin = self._deps.waits.begin
+        self._waiting = await begin(request, task=self._task, run=run, input=input, attempt=self._attempt)
+
+    async def _resume(
+        self, block: type[Block[Any]], run: BlockRun, input: BaseModel, resumption: Resumption
+    ) -> BaseModel:
+        """After the wait: a block that waits emits, a sensitive one gets the input it may run with.
+
+        Raises:
+            BlockError: the reviewer has rejected it, or nobody decided.
+        """
+        waits = self._deps.waits
+        if issubclass(block, WaitingBlock):
+            data = getattr(input, "data", None)
+            end = await waits.end_of(resumption, self._task, data=data)
+            await self._deps.recording.insist(lambda: waits.close(self._task, resumption))
+            await run.collect(input, block().resume(input, end, self._context()))
+            return input
+        end = await waits.end_of(resumption, self._task, data=None)
+        await self._deps.recording.insist(lambda: waits.close(self._task, resumption))
+        if not isinstance(end, Decided) or not end.approved:
+            message = end.message if isinstance(end, Decided) else "nobody decided in time"
+            raise BlockError(f"Block execution rejected by reviewer: {message or 'no reason was given'}")
+        if not end.was_edited:
+            return input
+        if not isinstance(end.data, dict):
+            raise BlockError("The reviewer's input is no object of pins.")
+        return build_input(block, cast("dict[str, Any]", end.data))
+
+    async def _open_stream(self, block: type[Block[Any]]) -> OutputStream:
+        """Where the emissions go. A stream that cannot be replayed must not begin twice."""
+        task, deps = self._task, self._deps
+        if not block.replayable_stream and not self._has_claim and self._number > 1:
+            await self._check_no_stream_began()
+
+        async def send(first_seq: int, items: tuple[BlockOutputItem, ...]) -> None:
+            if first_seq == 0 and not block.replayable_stream and not self._has_claim:
+                await self._claim()
+            owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
+            assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
+            streamed = StreamedOutputs(
+                node_exec_id=task.node_exec_id, generation=task.generation, first_seq=first_seq, outputs=items
+            )
+            await deps.recording.insist(
+                lambda: deps.runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id, outputs=streamed)
+            )
+
+        sent = activity.info().heartbeat_details
+        already_sent = int(sent[0]) if sent and block.replayable_stream else 0
+        return OutputStream(send, already_sent=already_sent)
+
+    async def _check_no_stream_began(self) -> None:
+        """Raises OutcomeUnknownError if an earlier attempt has sent values that another run might contradict."""
+        try:
+            await self._claim()
+        except OutcomeUnknownError:
+            raise StreamInterruptedError(
+                "The stream of this block was interrupted after some of its values had gone on, and it cannot be "
+                "repeated from there. Retry the node if its values may come again."
+            ) from None
+        await self._release_claim()
+        self._has_claim = False
+
+    def heartbeat_details(self) -> tuple[int, ...]:
+        """How many emissions the execution has accepted, for the attempt after this one."""
+        return (self._stream.sent,) if self._stream is not None and self._stream.sent else ()
+
+    @property
+    def _attempt(self) -> int:
+        """Counted through the wait, so that later rows replace earlier ones."""
+        return self._attempts_before + self._number
+
+    @property
+    def _sent(self) -> int:
+        return self._stream.sent if self._stream is not None else 0
 
     def _find_block(self) -> type[Block[Any]]:
         block = self._deps.blocks.get(self._task.block_id)
@@ -213,6 +347,8 @@ class _Attempt:
             user_timezone=task.user_timezone,
             heartbeat=heartbeat,
             services=self._deps.services,
+            human_in_the_loop_safe_mode=task.options is None or task.options.human_in_the_loop_safe_mode,
+            auto_approved=task.auto_approved,
         )
 
     # --- an answer that was lost --------------------------------------------------------------------------------
@@ -248,17 +384,30 @@ class _Attempt:
 
     async def _end(self, announcing: "asyncio.Task[None]", error: Exception | None) -> ExecuteBlockResult:
         await self._stop_announcing(announcing)
+        if error is None and self._waiting is not None:
+            try:
+                return await self._parked(self._waiting)
+            except Exception as raised:
+                error = raised
         if error is not None:
             raise await self._failed(error) from error
         return ExecuteBlockResult(outcome=await self._finished())
+
+    async def _parked(self, waiting: BlockWaiting) -> ExecuteBlockResult:
+        """The row says that it waits before the workflow does. Nothing has happened yet, so this may fail."""
+        unrecorded = await self._record(status_of(waiting.wait), wait=shown(waiting.wait))
+        if unrecorded is not None:
+            raise ServiceUnavailableError("The wait could not be recorded.")
+        return ExecuteBlockResult(outcome=waiting)
 
     async def _finished(self) -> BlockFinished:
         """From here on nothing may fail the activity: the block has run and must not run again."""
         seconds = self._seconds()
         unrecorded = await self._record(ExecutionStatus.COMPLETED)
         await self._settle(seconds)
-        outputs = tuple(self._block_run.outputs) if self._block_run else ()
-        return self._with_stored(_finished(outputs, seconds, self._cost, unrecorded))
+        outputs = tuple(self._block_run.outputs[self._sent :]) if self._block_run else ()
+        finished = _finished(outputs, seconds, self._cost, unrecorded)
+        return self._with_stored(finished.model_copy(update={"streamed": self._sent}) if self._sent else finished)
 
     async def _failed(self, error: Exception) -> NodeExecutionFailedError:
         failure = self._describe(error)
@@ -276,6 +425,9 @@ class _Attempt:
         unrecorded = await self._record(ExecutionStatus.FAILED, failure)
         await self._settle(failure.seconds)
         failure = failure.model_copy(update={"cost": self._cost, "unrecorded": unrecorded})
+        if self._sent:
+            rest = failure.outputs[self._sent :]
+            failure = failure.model_copy(update={"outputs": rest, "streamed": self._sent})
         return NodeExecutionFailedError(self._with_stored(failure), retry=False)
 
     def _with_stored(self, end: EndT) -> EndT:
@@ -297,6 +449,8 @@ class _Attempt:
         return BlockFailure(message=message, code=code, outputs=outputs, seconds=self._seconds(), cost=self._cost)
 
     def _may_retry(self, error: Exception) -> bool:
+        if self._sent and not self._may_replay:
+            return False
         if isinstance(error, ServiceUnavailableError) and not self._has_begun:
             return self._number < self._task.max_attempts + EXTRA_ATTEMPTS
         transient = (
@@ -304,9 +458,17 @@ class _Attempt:
         )
         return transient and self._number < self._task.max_attempts
 
+    @property
+    def _may_replay(self) -> bool:
+        block = self._deps.blocks.find(self._task.block_id)
+        return block is not None and block.replayable_stream
+
     # --- records ------------------------------------------------------------------------------------------------
 
     async def _announce_when_long(self) -> None:
+        block = self._deps.blocks.find(self._task.block_id)
+        if block is None or (self._task.resumption is None and self._will_wait(block)):
+            return  # its row is about to say that it waits
         try:
             await asyncio.wait_for(self._ended.wait(), ANNOUNCE_AFTER_SECONDS)
         except TimeoutError:
@@ -318,7 +480,12 @@ class _Attempt:
         await announcing
 
     async def _record(
-        self, status: ExecutionStatus, failure: BlockFailure | None = None, *, insist: bool = True
+        self,
+        status: ExecutionStatus,
+        failure: BlockFailure | None = None,
+        *,
+        insist: bool = True,
+        wait: WaitShown | None = None,
     ) -> NodeRecord | None:
         """Writes the row of this attempt; returns it if that was not possible, to be written by the workflow's end."""
         task, run = self._task, self._block_run
@@ -328,7 +495,7 @@ class _Attempt:
             block_id=task.block_id,
             firing=task.firing,
             generation=task.generation,
-            attempt=self._number,
+            attempt=self._attempt,
             status=status,
             route_seq=task.route_seq,
             inputs=run.inputs if run else task.received,
@@ -339,6 +506,7 @@ class _Attempt:
             started_at=self._started_at,
             ended_at=self._deps.clock.now() if status.is_terminal else None,
             execution_time=self._seconds() if status.is_terminal else None,
+            wait=wait,
         )
         written = await self._deps.recording.record(task.run, record, opening=task.opening, insist=insist)
         if written:
@@ -359,6 +527,11 @@ class _Attempt:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._timer_start, 6)
+
+
+async def _each(emissions: Iterable[Emission]) -> AsyncIterator[Emission]:
+    for emission in emissions:
+        yield emission
 
 
 def _finished(

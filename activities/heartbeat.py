@@ -1,9 +1,9 @@
 """Keeps a running activity alive in the eyes of the server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from temporalio import activity
 
@@ -15,9 +15,13 @@ EVERY_SECONDS: Final = 1.0
 
 
 @asynccontextmanager
-async def heartbeats() -> AsyncGenerator[None]:
-    """Heartbeats for as long as the context is open, from its third second on."""
-    task = asyncio.create_task(_beat())
+async def heartbeats(details: Callable[[], tuple[Any, ...]] = tuple) -> AsyncGenerator[None]:
+    """Heartbeats for as long as the context is open, from its third second on.
+
+    Args:
+        details: what the next attempt finds in its `heartbeat_details`, should this one die.
+    """
+    task = asyncio.create_task(_beat(details))
     try:
         yield
     finally:
@@ -26,8 +30,8 @@ async def heartbeats() -> AsyncGenerator[None]:
             await task
 
 
-async def _beat() -> None:
+async def _beat(details: Callable[[], tuple[Any, ...]]) -> None:
     await asyncio.sleep(FIRST_AFTER_SECONDS)
     while True:
-        activity.heartbeat()
+        activity.heartbeat(*details())
         await asyncio.sleep(EVERY_SECONDS)

@@ -9,12 +9,14 @@ from temporalio import activity
 from activities.heartbeat import heartbeats
 from activities.outputs import OutputCollector
 from activities.recording import Recording
+from models.controls import RunPhase
 from models.errors import ServiceUnavailableError
 from models.events import EventKind, ExecutionEvent
+from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import NodeCursor
 from models.ids import owner_key_id_of
-from models.ports import ExecutionRecorder, GraphRunner
+from models.ports import Clock, ExecutionRecorder, GraphRunner, WaitRecorder
 from models.value_store import ValueStore
 from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, RecordExecutionsInput, RunIdentity
 
@@ -28,8 +30,17 @@ class RecordingActivities:
     """Every call may be repeated: rows are upserted and never go back in status."""
 
     def __init__(
-        self, *, recorder: ExecutionRecorder, recording: Recording, values: ValueStore, runner: GraphRunner
+        self,
+        *,
+        recorder: ExecutionRecorder,
+        waits: WaitRecorder,
+        recording: Recording,
+        values: ValueStore,
+        runner: GraphRunner,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
+        self._waits = waits
         self._runner = runner
         self._recorder = recorder
         self._recording = recording
@@ -37,10 +48,29 @@ class RecordingActivities:
 
     @activity.defn(name="record_executions")
     async def record_executions(self, input: RecordExecutionsInput) -> None:
-        """Writes node executions that no `execute_block` could record."""
+        """Writes node executions that no `execute_block` could record, what people did, and whether the run waits."""
         structlog.contextvars.bind_contextvars(graph_exec_id=input.run.graph_exec_id, user_id=input.run.user_id)
         async with heartbeats():
-            await self._record(input.run, input.records)
+            if input.opening is not None:
+                await self._recorder.open_execution(input.run, input.opening)
+            if input.records:
+                await self._record(input.run, input.records)
+            if input.controls:
+                await self._waits.record_controls(input.run, input.controls)
+            if input.phase is not None:
+                await self._waits.record_phase(input.run, input.phase)
+                await self._tell_phase(input.run, input.phase)
+
+    async def _tell_phase(self, run: RunIdentity, phase: RunPhase) -> None:
+        await self._recording.publish(
+            ExecutionEvent(
+                kind=EventKind.GRAPH,
+                graph_exec_id=run.graph_exec_id,
+                status=ExecutionStatus(phase.status),
+                attempt=phase.number,
+                at=self._clock.now(),
+            )
+        )
 
     @activity.defn(name="request_cancellation")
     async def request_cancellation(self, run: RunIdentity) -> None:
@@ -56,6 +86,8 @@ class RecordingActivities:
         async with heartbeats():
             if closing.unrecorded:
                 await self._record(closing.run, closing.unrecorded)
+            if closing.controls:
+                await self._waits.record_controls(closing.run, closing.controls)
             outputs = await self._collect_outputs(closing)
             if outputs.omitted:
                 _log.warning("outputs left out", omitted=outputs.omitted)

@@ -190,6 +190,12 @@ class OutcomeUnknownError(BlockError):
     severity = Severity.MEDIUM
 
 
+class StreamInterruptedError(BlockError):
+    """Some values of a stream have gone on, and the rest is lost."""
+
+    code = "stream_interrupted"
+
+
 class UnknownBlockError(BlockError):
     code = "unknown_block"
     category = Category.VALIDATION

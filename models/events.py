@@ -13,6 +13,7 @@ from models.ids import BlockId, GraphExecId, NodeExecId, NodeId
 class EventKind(StrEnum):
     GRAPH = "graph_execution_update"
     NODE = "node_execution_update"
+    REVIEW_REMINDER = "review_reminder"
 
 
 class ExecutionEvent(BaseModel):
@@ -40,4 +41,5 @@ class ExecutionEvent(BaseModel):
     @property
     def identity(self) -> str:
         """Two events with the same identity are the same event, published twice."""
-        return f"{self.node_exec_id or 'graph'}:{self.generation}:{self.attempt}:{self.status}"
+        kind = f"{self.kind}:" if self.kind is EventKind.REVIEW_REMINDER else ""
+        return f"{kind}{self.node_exec_id or 'graph'}:{self.generation}:{self.attempt}:{self.status}"

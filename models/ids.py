@@ -47,6 +47,11 @@ def node_exec_id(graph_exec_id: GraphExecId, node_id: NodeId, firing: int) -> No
     return NodeExecId(str(uuid5(UUID(graph_exec_id), f"{node_id}:{firing}")))
 
 
+def child_graph_exec_id(node_exec_id: NodeExecId, generation: int) -> GraphExecId:
+    """The run of another graph that a node execution starts; an operator's retry starts another one."""
+    return GraphExecId(str(uuid5(UUID(node_exec_id), f"child:{generation}")))
+
+
 def workflow_id(graph_exec_id: GraphExecId, owner_key_id: OwnerKeyId) -> str:
     """The Temporal workflow id of a graph execution: `graph-exec-{id}.{owner key id}`."""
     return f"{_WORKFLOW_PREFIX}{graph_exec_id}.{owner_key_id}"

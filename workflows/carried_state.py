@@ -3,29 +3,75 @@
 import base64
 import json
 import zlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.carry_state import CarryingActivities
+    from models.ids import NodeId
     from models.values import Value, Values
-    from models.wire import CarriedState, RunIdentity, StoreValuesInput
+    from models.wire import CarriedState, StoreValuesInput
     from workflows import options
-    from workflows.dataflow import Dataflow
-    from workflows.run_report import RunReport
+    from workflows.children import Children
+    from workflows.node_executions import NodeExecutions
+    from workflows.run_state import RunState
     from workflows.uncancelled import uncancelled
+    from workflows.waits import Waits
+
+
+class RunParts:
+    """What of a run is neither dataflow nor report, as JSON."""
+
+    def __init__(self, state: RunState, nodes: NodeExecutions, waits: Waits, children: Children) -> None:
+        self._state = state
+        self._nodes = nodes
+        self._waits = waits
+        self._children = children
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "waits": self._waits.dump(),
+            "failed": self._nodes.failed.dump(),
+            "auto_approved": sorted(self._state.auto_approved),
+            "timeouts": dict(self._state.timeouts),
+            "released": self._state.is_released,
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        self._state.auto_approved.update(NodeId(node_id) for node_id in dumped["auto_approved"])
+        self._state.timeouts.update({NodeId(node_id): seconds for node_id, seconds in dumped["timeouts"].items()})
+        self._state.is_released = dumped["released"]
+        self._nodes.failed.load(dumped["failed"])
+        self._waits.load(dumped["waits"])
+        for parked, wait in self._waits.iter_children():
+            if parked.resolution is None:
+                self._children.take_over(wait.graph_exec_id)
+
+    def iter_inputs(self) -> Iterator[Values]:
+        yield from self._waits.iter_inputs()
+        yield from self._nodes.failed.iter_inputs()
 
 
 class StateCarrier:
     """Packs the state of a run that is about to continue as new, and unpacks it in the next one."""
 
-    def __init__(self, run: RunIdentity, flow: Dataflow, report: RunReport) -> None:
-        self._run = run
-        self._flow = flow
-        self._report = report
+    def __init__(self, state: RunState, parts: RunParts, control: Callable[[], Mapping[str, Any]]) -> None:
+        """`control` gives what the workflow itself remembers."""
+        self._run = state.run
+        self._flow = state.flow
+        self._report = state.report
+        self._parts = parts
+        self._control = control
 
     def dump(self) -> CarriedState:
-        return CarriedState(dataflow=self._flow.dump(), progress=self._report.dump())
+        return CarriedState(
+            dataflow=self._flow.dump(),
+            progress=self._report.dump(),
+            control={**self._control(), **self._parts.dump()},
+        )
 
     async def store(self, *, max_bytes: int) -> CarriedState:
         """The state with its large parts in the blob store, so that it has at most about `max_bytes`."""
@@ -42,7 +88,7 @@ class StateCarrier:
     async def _store_waiting_values(self) -> None:
         """Replaces larger values by references, which are used like any other and need not be stored again."""
         found: dict[int, tuple[Value, list[tuple[Values, str]]]] = {}
-        for inputs in self._flow.iter_waiting_inputs():
+        for inputs in chain(self._flow.iter_waiting_inputs(), self._parts.iter_inputs()):
             for pin, value in inputs.items():
                 if value.ref is None and value.inline_bytes >= options.WORTH_STORING_BYTES:
                     found.setdefault(id(value), (value, []))[1].append((inputs, pin))
@@ -70,7 +116,7 @@ class StateCarrier:
             workflow.start_activity_method(
                 CarryingActivities.store_values,
                 StoreValuesInput(run=self._run, values=tuple(values)),
-                **options.CARRY_STATE,
+                **options.of_record("Carry a large state"),
             )
         )
         return stored.values
@@ -81,7 +127,9 @@ async def load_parts(parts: tuple[Value, ...]) -> CarriedState:
     texts: list[str] = []
     for part in parts:
         loaded = await uncancelled(
-            workflow.start_activity_method(CarryingActivities.load_carried_part, part, **options.CARRY_STATE)
+            workflow.start_activity_method(
+                CarryingActivities.load_carried_part, part, **options.of_record("Carry a large state")
+            )
         )
         texts.append(loaded.text)
     return CarriedState.model_validate(json.loads(zlib.decompress(base64.b64decode("".join(texts)))))

@@ -95,6 +95,9 @@ class Dataflow:
             number = self._create(node)
             self._fire(node, number, received)
 
+    def has_node(self, node_id: NodeId) -> bool:
+        return node_id in self._nodes
+
     def plan_of(self, node_id: NodeId) -> PlanNode:
         return self._nodes[node_id].plan
 

@@ -1,61 +1,99 @@
 """ExecuteGraphWorkflow: one graph execution. Schedules one activity per node execution and one that closes the run."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.sub_agents import SubAgentActivities
+
     from activities.record_execution import RecordingActivities
     from models.blocks import BlockKind
+    from models.controls import (
+        ControlAction,
+        ControlAnswer,
+        ControlRequest,
+        DeadlineExtension,
+        EventDelivery,
+        GivenOutputs,
+        NodeControl,
+        ReviewDecisions,
+        RunPhase,
+    )
     from models.execution import ExecutionStatus
+    from models.plan import ExecutionPlan
+    from models.waits import ChildFinished, Resolution
     from models.wire import (
         CarriedState,
         CloseExecutionInput,
         ExecuteGraphInput,
         ExecuteGraphResult,
         ExecutionProgress,
+        OpenExecutionInput,
         RecordExecutionsInput,
         StopRequest,
+        StreamedOutputs,
     )
     from workflows import options, search_attributes
-    from workflows.carried_state import StateCarrier, load_parts
+    from workflows.alarms import Alarms
+    from workflows.carried_state import RunParts, StateCarrier, load_parts
+    from workflows.children import Children, report_end
+    from workflows.controls import Controls
     from workflows.dataflow import Dataflow
     from workflows.node_executions import NodeExecutions
     from workflows.run_report import RunReport
+    from workflows.run_state import RunState
     from workflows.uncancelled import uncancelled
+    from workflows.waits import Waits
 
 CARRY_LARGE_STATES = "carry-large-states"
 """Patch: a large state goes to the blob store, and a large history makes the run wait for a quiet moment."""
+
+_Situation = tuple[ExecutionStatus, str | None, datetime | None]
+
+DEADLINE = "deadline"
+"""Key of the alarm at the end of the execution's time."""
 
 
 @workflow.defn(name="ExecuteGraph")
 class ExecuteGraphWorkflow:
     """Holds the dataflow state; its history is the truth about the run.
 
-    One pump: completions append to an inbox and signals set a flag; both wake the single loop.
+    One pump: completions, signals and alarms append to queues; all wake the single loop.
     """
 
     @workflow.init
     def __init__(self, input: ExecuteGraphInput) -> None:
         self._run = input.run
-        self._plan = input.plan
+        self._plan = input.plan or _nothing_to_run(input)
         self._started_at = input.opening.started_at or workflow.now()
         self._opening = input.opening.model_copy(update={"started_at": self._started_at})
-        self._user_timezone = input.user_timezone
-        self._take_up(input.carried)
         self._stop: StopRequest | None = None
         self._cancel: StopRequest | None = None
+        self._failure: tuple[str, str] | None = None
+        self._paused_at: datetime | None = None
+        self._is_woken = False
+        self._phase = RunPhase(number=0, status=ExecutionStatus.RUNNING.value)
+        self._deadline = input.options.deadline
+        self._updates = 0
+        self._signals = 0
         self._carry_from_length = 0
         self._loaded_bytes = 0
+        self._alarms = Alarms()
+        self._take_up(input)
 
     @workflow.run
     async def run(self, input: ExecuteGraphInput) -> ExecuteGraphResult:
-        if input.carried is None:
+        if input.plan is None:
+            await self._open(input)
+        elif input.carried is None:
             self._flow.start(input.opening.inputs)
         elif input.carried.parts:
-            await self._load_carried(input.carried)
+            await self._load_carried(input)
+        if self._deadline is not None:
+            self._alarms.set(DEADLINE, self._deadline, summary="End of the execution's time")
         try:
             await self._pump(input)
             if self._is_ending and self._cancel is None:
@@ -69,27 +107,152 @@ class ExecuteGraphWorkflow:
 
     @workflow.signal(description="End the execution: running blocks may finish within the grace, nothing new starts.")
     def stop(self, request: StopRequest | None = None) -> None:
-        self._stop = self._stop or request or StopRequest()
+        self._signals += 1
+        if self._stop is None:
+            self._stop = request or StopRequest()
+            self._controls.note_end(ControlAction.STOP, self._stop)
 
     @workflow.signal(description="Cancel the execution and its running blocks at once.")
     def cancel(self, request: StopRequest | None = None) -> None:
-        self._cancel = self._cancel or request or StopRequest()
+        self._signals += 1
+        if self._cancel is None:
+            self._cancel = request or StopRequest()
+            self._controls.note_end(ControlAction.CANCEL, self._cancel)
+
+    @workflow.signal(description="Start and route nothing until `resume`; running blocks finish.")
+    def pause(self, request: ControlRequest | None = None) -> None:
+        self._signals += 1
+        if self._paused_at is None and not self._is_ending:
+            self._paused_at = workflow.now()
+            self._note(ControlAction.PAUSE, request)
+            self._children.tell_all("pause", request or ControlRequest())
+
+    @workflow.signal(description="Go on after `pause`.")
+    def resume(self, request: ControlRequest | None = None) -> None:
+        self._signals += 1
+        if self._paused_at is not None:
+            self._paused_at = None
+            self._is_woken = True
+            self._note(ControlAction.RESUME, request)
+            self._children.tell_all("resume", request or ControlRequest())
+
+    @workflow.signal(description="Emissions of a block that still runs.")
+    def stream_outputs(self, outputs: StreamedOutputs) -> None:
+        self._signals += 1
+        self._nodes.stream(outputs)
+
+    @workflow.signal(description="A run that a node of this one has started is over.")
+    def child_finished(self, finished: ChildFinished) -> None:
+        self._signals += 1
+        self._children.report(finished)
+
+    @workflow.update(description="Decide reviews.")
+    def submit_review(self, decisions: ReviewDecisions) -> ControlAnswer:
+        return self._carried_out(self._controls.decide(decisions))
+
+    @submit_review.validator
+    def _check_review(self, decisions: ReviewDecisions) -> None:
+        self._check_alive()
+        self._controls.check_decisions(decisions)
+
+    @workflow.update(description="Deliver an event that a node waits for.")
+    def deliver_event(self, delivery: EventDelivery) -> ControlAnswer:
+        return self._carried_out(self._controls.deliver(delivery))
+
+    @deliver_event.validator
+    def _check_event(self, delivery: EventDelivery) -> None:
+        self._check_alive()
+        self._controls.check_delivery(delivery)
+
+    @workflow.update(description="Run a failed node execution again.")
+    def retry_node(self, control: NodeControl) -> ControlAnswer:
+        return self._carried_out(self._controls.retry(control))
+
+    @retry_node.validator
+    def _check_retry(self, control: NodeControl) -> None:
+        self._check_alive()
+        self._controls.check_retry(control)
+
+    @workflow.update(description="End a node execution that failed, waits or runs, without outputs.")
+    def skip_node(self, control: NodeControl) -> ControlAnswer:
+        return self._carried_out(self._controls.skip(control))
+
+    @skip_node.validator
+    def _check_skip(self, control: NodeControl) -> None:
+        self._check_alive()
+        self._controls.check_replacement(control.node_exec_id)
+
+    @workflow.update(description="Give a node execution that failed, waits or runs its outputs.")
+    def set_output(self, given: GivenOutputs) -> ControlAnswer:
+        return self._carried_out(self._controls.set_output(given))
+
+    @set_output.validator
+    def _check_output(self, given: GivenOutputs) -> None:
+        self._check_alive()
+        self._controls.check_outputs(given)
+
+    @workflow.update(description="Move a deadline: of the execution, of a wait, or of the next attempts of a node.")
+    def extend_deadline(self, extension: DeadlineExtension) -> ControlAnswer:
+        answer = self._controls.extend(extension)
+        if extension.node_id is None and extension.node_exec_id is None and extension.until is not None:
+            self._deadline = extension.until
+            self._alarms.set(DEADLINE, extension.until, summary="End of the execution's time")
+        return self._carried_out(answer)
+
+    @extend_deadline.validator
+    def _check_extension(self, extension: DeadlineExtension) -> None:
+        self._check_alive()
+        self._controls.check_extension(extension)
+
+    @workflow.update(description="Let an execution end that is held because nodes have failed.")
+    def release_hold(self, request: ControlRequest) -> ControlAnswer:
+        self._state.is_released = True
+        self._note(ControlAction.RELEASE_HOLD, request)
+        return self._carried_out(ControlAnswer())
+
+    @release_hold.validator
+    def _check_release(self, request: ControlRequest) -> None:
+        self._check_alive()
+        if not self._is_held:
+            raise ApplicationError(
+                "The execution is not held: it still has work, or no node has failed.", type="conflict"
+            )
 
     @workflow.query(description="Counts of what is done, running and waiting.")
     def get_progress(self) -> ExecutionProgress:
         return ExecutionProgress(
-            status=ExecutionStatus.RUNNING,
+            status=ExecutionStatus(self._phase.status),
             ready=len(self._flow.ready),
             in_flight=len(self._nodes),
             completed=self._report.node_exec_count,
             failed=self._report.node_error_count,
             routed=self._flow.routed,
             stopping=self._is_ending,
+            waiting=len(self._waits),
+            held=len(self._nodes.failed) if self._is_held else 0,
+            paused=self._paused_at is not None,
         )
 
     @property
     def _is_ending(self) -> bool:
-        return self._stop is not None or self._cancel is not None or self._nodes.fatal is not None
+        return self._stop is not None or self._cancel is not None or self._fatal is not None
+
+    @property
+    def _fatal(self) -> tuple[str, str] | None:
+        return self._failure or self._nodes.fatal
+
+    def _check_alive(self) -> None:
+        if self._is_ending:
+            raise ApplicationError("The execution is ending.", type="conflict")
+
+    def _carried_out(self, answer: ControlAnswer) -> ControlAnswer:
+        self._updates += 1
+        self._is_woken = True
+        return answer
+
+    def _note(self, action: ControlAction, request: ControlRequest | None) -> None:
+        details = {"reason": request.reason} if request is not None and request.reason else {}
+        self._controls.note(action, request.requested_by if request else "", None, details)
 
     def _notice_cancellation(self) -> None:
         """After an activity that a cancellation must not interrupt."""
@@ -103,40 +266,118 @@ class ExecuteGraphWorkflow:
 
     async def _pump(self, input: ExecuteGraphInput) -> None:
         while True:
-            self._nodes.take_completions()
+            self._is_woken = False
+            self._take_news()
             if self._is_ending:
                 return
-            if self._report.unrecorded_bytes >= options.RECORD_FROM_BYTES:
+            if self._report.unrecorded_bytes >= options.RECORD_FROM_BYTES or self._has_to_tell():
                 await self._record_batch()
                 continue
             if self._may_continue_as_new():
                 await self._continue_as_new(input)
                 continue
-            if not self._is_waiting_for_quiet():
+            if self._paused_at is None and not self._is_waiting_for_quiet():
                 self._nodes.dispatch()
-            self._show(ExecutionStatus.RUNNING)
-            if not self._nodes and not self._flow.ready:
+            self._show(self._phase.status)
+            if self._is_done:
                 return
-            if self._nodes.rest_is_ready:
+            if self._nodes.rest_is_ready and self._paused_at is None:
                 await asyncio.sleep(0.001)
-            else:
+            elif not self._has_to_tell():
                 await workflow.wait_condition(self._has_news)
 
-    def _has_news(self) -> bool:
-        return self._nodes.has_completions or self._is_ending
+    def _take_news(self) -> None:
+        """In the order in which it came; while paused only what concerns the run itself."""
+        if self._alarms.rung and DEADLINE in self._alarms.rung:
+            self._alarms.clear(DEADLINE)
+            self._failure = ("execution_timeout", "The execution has reached the end of its time.")
+        if self._paused_at is not None and not self._is_ending:
+            return
+        self._nodes.take_news()
+        while self._alarms.rung:
+            key = self._alarms.rung.popleft()
+            if not self._waits.ring(key):
+                self._children.ring(key)
+        while self._children.finished:
+            self._take_child(self._children.finished.popleft())
 
-    def _show(self, status: ExecutionStatus) -> None:
-        summary = self._report.summary(status=status, ready=len(self._flow.ready), in_flight=len(self._nodes))
+    def _take_child(self, finished: ChildFinished) -> None:
+        self._report.cost += finished.cost
+        self._report.node_exec_count += finished.node_exec_count
+        for parked, wait in self._waits.iter_children():
+            if wait.graph_exec_id == finished.graph_exec_id:
+                self._waits.resolve(parked, Resolution(kind="child", child=finished, at=workflow.now()))
+                return
+
+    def _has_news(self) -> bool:
+        if self._is_ending or self._has_to_tell():
+            return True
+        if self._paused_at is not None:
+            return DEADLINE in self._alarms.rung
+        return bool(self._is_woken or self._nodes.has_news or self._alarms.rung or self._children.finished)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Nothing goes on but waits."""
+        return not self._nodes and not self._nodes.has_news and not self._nodes.has_work
+
+    @property
+    def _is_held(self) -> bool:
+        """Nothing is left to do, and nodes have failed that somebody may repair."""
+        if not self._state.options.hold_on_failure or self._state.is_released or not self._nodes.failed:
+            return False
+        return self._is_idle and not self._waits and not self._children
+
+    @property
+    def _is_done(self) -> bool:
+        is_over = self._is_idle and not self._waits and not self._children and self._paused_at is None
+        return is_over and not self._is_held
+
+    def _show(self, status: str) -> None:
+        summary = self._report.summary(
+            status=status, ready=len(self._flow.ready), in_flight=len(self._nodes), parked=len(self._waits)
+        )
         workflow.set_current_details(summary)
 
+    # --- records ------------------------------------------------------------------------------------------------
+
+    def _has_to_tell(self) -> bool:
+        """Something that people should see now, and that no other activity will record soon."""
+        if self._is_ending:
+            return False
+        if self._report.controls or self._situation() != _situation_of(self._phase):
+            return True
+        return bool(self._waits) and self._is_idle and bool(self._report.unrecorded)
+
+    def _situation(self) -> _Situation:
+        """What the recorded phase should say."""
+        if self._is_held:
+            return ExecutionStatus.REVIEW, "failed_nodes", self._paused_at
+        if self._waits.has_reviews and self._is_idle:
+            return ExecutionStatus.REVIEW, "reviews", self._paused_at
+        return ExecutionStatus.RUNNING, None, self._paused_at
+
     async def _record_batch(self) -> None:
-        """Hands over what no activity has recorded, so that the state does not grow with it."""
+        """Hands over what no activity has recorded, so that people see it and the state does not grow with it."""
+        status, reason, paused_at = self._situation()
+        has_changed = (status, reason, paused_at) != _situation_of(self._phase)
+        if has_changed and not self._is_ending:
+            if status.value != self._phase.status:
+                workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
+            number = self._phase.number + 1
+            self._phase = RunPhase(number=number, status=status.value, reason=reason, paused_at=paused_at)
         records = self._report.take_unrecorded(max_bytes=options.MAX_RECORDING_BYTES)
         await uncancelled(
             workflow.start_activity_method(
                 RecordingActivities.record_executions,
-                RecordExecutionsInput(run=self._run, records=records),
-                **options.RECORD_EXECUTIONS,
+                RecordExecutionsInput(
+                    run=self._run,
+                    records=records,
+                    controls=self._report.take_controls(),
+                    phase=self._phase if has_changed else None,
+                    opening=self._opening if has_changed else None,
+                ),
+                **options.of_record("Record node executions"),
             )
         )
         self._notice_cancellation()
@@ -145,30 +386,42 @@ class ExecuteGraphWorkflow:
 
     async def _wait_for_running_blocks(self) -> None:
         """After a stop: what runs may finish within the grace; after a fatal error it is cancelled at once."""
+        self._state.is_ending = True
         seconds = self._stop.grace_seconds if self._stop is not None else 0.0
         grace = options.STOP_GRACE if seconds is None else timedelta(seconds=max(0.0, seconds))
+        if self._stop is not None:
+            self._children.tell_all("stop", self._stop)
         try:
             await workflow.wait_condition(self._is_quiet_or_cancelled, timeout=grace)
         except TimeoutError:
             return
 
     def _is_quiet_or_cancelled(self) -> bool:
-        self._nodes.take_completions()
-        return not self._nodes or self._cancel is not None
+        self._take_news()
+        return (not self._nodes and not self._children) or self._cancel is not None
 
     async def _end_running_blocks(self) -> None:
-        """Cancels what still runs and waits until every activity has really ended."""
-        self._nodes.take_completions()
+        """Cancels what still runs and waits until every activity and every child has really ended."""
+        self._state.is_ending = True
+        self._take_news()
+        if not self._is_ending and not self._nodes and not self._children:
+            return
         self._nodes.cancel_all()
-        while self._nodes:
+        if self._children:
+            reason = self._verdict()[2] or ""
+            self._children.tell_all("cancel", StopRequest(reason=reason))
+        while self._nodes or self._children:
             try:
-                await workflow.wait_condition(lambda: self._nodes.has_completions)
+                await workflow.wait_condition(
+                    lambda: bool(self._nodes.has_news or self._children.finished or self._alarms.rung)
+                )
             except asyncio.CancelledError:
                 self._take_cancellation()
-            self._nodes.take_completions()
-        self._nodes.terminate_ready()
+            self._take_news()
+        self._nodes.terminate_waiting()
 
     async def _finish(self) -> ExecuteGraphResult:
+        await self._quiet_down()
         while self._report.unrecorded_bytes > options.MAX_RECORDING_BYTES:
             await self._record_batch()
         status, code, reason = self._verdict()
@@ -176,8 +429,12 @@ class ExecuteGraphWorkflow:
         workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
         self._show(status)
         closed = await uncancelled(
-            workflow.start_activity_method(RecordingActivities.close_execution, closing, **options.CLOSE_EXECUTION)
+            workflow.start_activity_method(
+                RecordingActivities.close_execution, closing, **options.of_record("Record the result")
+            )
         )
+        if self._opening.trigger == "agent" and self._opening.parent_graph_exec_id is not None:
+            await report_end(self._opening.parent_graph_exec_id, self._ended(status, reason))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if code == "cancelled":
             await self._end_as_cancelled()
@@ -186,14 +443,32 @@ class ExecuteGraphWorkflow:
         stats = closing.stats.model_copy(update={"omitted_outputs": closed.omitted_outputs})
         return ExecuteGraphResult(status=status, outputs=closed.outputs, stats=stats, error=reason)
 
+    async def _quiet_down(self) -> None:
+        """Nothing of the run may outlive it: neither a timer nor a task."""
+        try:
+            await self._alarms.close()
+            await self._children.close()
+        except asyncio.CancelledError:
+            self._take_cancellation()
+            await self._quiet_down()
+
     def _verdict(self) -> tuple[ExecutionStatus, str | None, str | None]:
         if self._cancel is not None:
             return ExecutionStatus.TERMINATED, "cancelled", self._cancel.reason or "Cancelled"
-        if self._nodes.fatal is not None:
-            return ExecutionStatus.FAILED, *self._nodes.fatal
+        if self._fatal is not None:
+            return ExecutionStatus.FAILED, *self._fatal
         if self._stop is not None:
             return ExecutionStatus.TERMINATED, "stopped", self._stop.reason or "Stopped"
         return ExecutionStatus.COMPLETED, None, None
+
+    def _ended(self, status: ExecutionStatus, reason: str | None) -> ChildFinished:
+        return ChildFinished(
+            graph_exec_id=self._run.graph_exec_id,
+            status=status.value,
+            error=reason,
+            cost=self._report.cost,
+            node_exec_count=self._report.node_exec_count,
+        )
 
     def _closing_input(self, status: ExecutionStatus, code: str | None, reason: str | None) -> CloseExecutionInput:
         now = workflow.now()
@@ -213,6 +488,7 @@ class ExecuteGraphWorkflow:
             },
             terminal_nodes=tuple(node.id for node in self._plan.nodes if not node.links),
             unrecorded=self._report.take_unrecorded(max_bytes=options.MAX_RECORDING_BYTES),
+            controls=self._report.take_controls(),
         )
 
     async def _end_as_cancelled(self) -> None:
@@ -221,44 +497,101 @@ class ExecuteGraphWorkflow:
         if workflow.cancellation_reason() is None:
             await uncancelled(
                 workflow.start_activity_method(
-                    RecordingActivities.request_cancellation, self._run, **options.REQUEST_CANCELLATION
+                    RecordingActivities.request_cancellation,
+                    self._run,
+                    **options.of_record("Request cancellation"),
                 )
             )
             await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
         raise asyncio.CancelledError("Cancelled")
 
-    # --- continue-as-new ----------------------------------------------------------------------------------------
+    # --- the beginning, and continue-as-new ---------------------------------------------------------------------
 
-    def _take_up(self, carried: CarriedState | None) -> None:
+    def _take_up(self, input: ExecuteGraphInput, carried: CarriedState | None = None) -> None:
         """Begins anew, or where the run before this one ended; a state in parts is empty until it is loaded."""
+        carried = carried or input.carried
         has_state = carried is not None and not carried.parts
         self._flow = Dataflow.load(self._plan, carried.dataflow) if carried and has_state else Dataflow(self._plan)
         self._report = RunReport.load(carried.progress) if carried and has_state else RunReport()
-        self._nodes = NodeExecutions(
-            self._run,
-            self._flow,
-            self._report,
-            opening=self._opening if carried is None else None,
-            user_timezone=self._user_timezone,
+        self._state = RunState(
+            run=self._run,
+            flow=self._flow,
+            report=self._report,
+            options=input.options,
+            user_timezone=input.user_timezone,
         )
+        self._waits = Waits(self._state, self._alarms)
+        self._children = Children(self._state, self._alarms)
+        self._nodes = NodeExecutions(
+            self._state, self._waits, self._children, opening=self._opening if carried is None else None
+        )
+        self._controls = Controls(self._state, self._nodes, self._waits, self._children)
+        if carried and has_state and carried.control:
+            self._load_control(carried)
 
-    async def _load_carried(self, carried: CarriedState) -> None:
-        self._take_up(await load_parts(carried.parts))
+    def _take_up_again(self, input: ExecuteGraphInput, carried: CarriedState | None = None) -> None:
+        """What people have done meanwhile is kept."""
+        controls = self._report.take_controls()
+        self._take_up(input, carried)
+        self._report.controls.extend(controls)
+
+    async def _open(self, input: ExecuteGraphInput) -> None:
+        """Makes the plan of a run that was started without one."""
+        try:
+            opened = await uncancelled(
+                workflow.start_activity_method(
+                    SubAgentActivities.open_execution,
+                    OpenExecutionInput(run=self._run, opening=self._opening, options=input.options),
+                    **options.of_record("Compile the graph"),
+                )
+            )
+        except ActivityError as error:
+            cause = error.cause
+            code = cause.type if isinstance(cause, ApplicationError) and cause.type else "not_opened"
+            self._failure = (code, str(getattr(cause, "message", None) or cause or error))
+            return
+        finally:
+            self._notice_cancellation()
+        self._plan = opened.plan
+        self._take_up_again(input)
+        self._flow.start(input.opening.inputs)
+
+    async def _load_carried(self, input: ExecuteGraphInput) -> None:
+        assert input.carried is not None
+        self._take_up_again(input, await load_parts(input.carried.parts))
         self._notice_cancellation()
         info = workflow.info()
         self._carry_from_length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
         self._loaded_bytes = info.get_current_history_size()
 
+    def _load_control(self, carried: CarriedState) -> None:
+        control = carried.control
+        self._phase = RunPhase.model_validate(control["phase"])
+        self._deadline = datetime.fromisoformat(control["deadline"]) if control["deadline"] else None
+        if self._paused_at is None and control["paused_at"] is not None:
+            self._paused_at = datetime.fromisoformat(control["paused_at"])
+        RunParts(self._state, self._nodes, self._waits, self._children).load(control)
+
+    def _dump_control(self) -> dict[str, object]:
+        return {
+            "phase": self._phase.model_dump(mode="json"),
+            "deadline": self._deadline.isoformat() if self._deadline else None,
+            "paused_at": self._paused_at.isoformat() if self._paused_at else None,
+        }
+
     def _may_continue_as_new(self) -> bool:
         """At a quiet moment, once the history has grown long."""
-        return not self._nodes and bool(self._flow.ready) and self._history_is_long()
+        is_quiet = not self._nodes and not self._children.is_busy and not self._waits.is_reminding
+        has_more = bool(self._flow.ready or self._waits or self._children or self._is_held or self._paused_at)
+        return is_quiet and has_more and self._history_is_long()
 
     async def _continue_as_new(self, input: ExecuteGraphInput) -> None:
         """Goes on in a new run with the state so far, unless the execution was asked to end meanwhile."""
-        fresh = input.model_copy(update={"opening": self._opening, "carried": None})
+        fresh = input.model_copy(update={"plan": self._plan, "opening": self._opening, "carried": None})
         room = options.MAX_START_BYTES - len(fresh.model_dump_json(exclude_unset=True))
         max_bytes = min(options.MAX_CARRIED_BYTES, room)
-        carrier = StateCarrier(self._run, self._flow, self._report)
+        parts = RunParts(self._state, self._nodes, self._waits, self._children)
+        carrier = StateCarrier(self._state, parts, self._dump_control)
         carried = carrier.dump()
         if len(carried.model_dump_json(exclude_unset=True)) > max_bytes:
             if not workflow.patched(CARRY_LARGE_STATES):
@@ -271,6 +604,8 @@ class ExecuteGraphWorkflow:
         workflow.continue_as_new(fresh.model_copy(update={"carried": carried}))
 
     def _history_is_long(self) -> bool:
+        if self._updates >= options.MAX_UPDATES or self._signals >= options.MAX_SIGNALS:
+            return True
         info = workflow.info()
         length = info.get_current_history_length()
         is_long = info.is_continue_as_new_suggested() or length >= options.FORCE_CONTINUE_AS_NEW_EVENTS
@@ -281,9 +616,22 @@ class ExecuteGraphWorkflow:
         return grown >= options.FORCE_CONTINUE_AS_NEW_BYTES and workflow.patched(CARRY_LARGE_STATES)
 
     def _is_waiting_for_quiet(self) -> bool:
-        if not self._nodes:
+        if not self._nodes and not self._children.is_busy and not self._waits.is_reminding:
             return False
+        if self._updates >= options.MAX_UPDATES or self._signals >= options.MAX_SIGNALS:
+            return True
         length = workflow.info().get_current_history_length()
         if length < self._carry_from_length:
             return False
         return length >= options.FORCE_CONTINUE_AS_NEW_EVENTS or self._history_is_large()
+
+
+def _situation_of(phase: RunPhase) -> _Situation:
+    return ExecutionStatus(phase.status), phase.reason, phase.paused_at
+
+
+def _nothing_to_run(input: ExecuteGraphInput) -> ExecutionPlan:
+    """Stands in until the plan is made, so that signals and queries find something."""
+    return ExecutionPlan(
+        graph_id=input.run.graph_id, graph_version=input.run.graph_version, graph_name="", blocks={}, nodes=()
+    )

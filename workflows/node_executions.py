@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime
 
 from temporalio import workflow
@@ -10,148 +11,240 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from activities.execute_block import BlockActivities
+    from models.controls import RunOptions
     from models.errors import ValueTooLargeError
     from models.execution import ExecutionStatus
-    from models.ids import NodeExecId, node_exec_id
+    from models.ids import NodeExecId
     from models.pins import dynamic_sources
-    from models.plan import PlanNode
+    from models.plan import PlanNode, PlanPinned
     from models.values import NODE_STORAGE_BYTES, RUN_STORAGE_BYTES, total_inline_bytes
+    from models.waits import ChildWait, Resumption
     from models.wire import (
         BlockFailure,
         BlockFinished,
+        BlockOutputItem,
+        BlockWaiting,
         ExecuteBlockInput,
         ExecuteBlockResult,
         NodeRecord,
-        RunIdentity,
         RunOpening,
+        StreamedOutputs,
     )
     from workflows import options
-    from workflows.dataflow import Dataflow, Firing
-    from workflows.run_report import RunReport
+    from workflows.children import Children
+    from workflows.failed_firings import FailedFirings
+    from workflows.node_state import Firing
+    from workflows.run_state import RunState
+    from workflows.waits import Parked, Waits
 
 RUN_FATAL_CODES = frozenset({"insufficient_credits"})
 """Errors of a node that end the whole run as FAILED; any other leaves the other branches running."""
 
 MAX_TERMINATED_RECORDS = 1000
 
+_NO_OPTIONS = RunOptions()
 
+
+@dataclass(slots=True)
 class _InFlight:
-    """A node execution handed to Temporal."""
+    """A node execution handed to Temporal.
 
-    __slots__ = ("firing", "handle", "queued_at")
+    Attributes:
+        accepted: emissions that came ahead by signal and were taken.
+        given: outputs an operator has put in place of the block's; it is being cancelled.
+    """
 
-    def __init__(
-        self, firing: Firing, handle: "workflow.ActivityHandle[ExecuteBlockResult]", queued_at: datetime
-    ) -> None:
-        self.firing = firing
-        self.handle = handle
-        self.queued_at = queued_at
+    firing: Firing
+    handle: "workflow.ActivityHandle[ExecuteBlockResult]"
+    queued_at: datetime
+    accepted: int = 0
+    given: tuple[BlockOutputItem, ...] | None = None
 
 
 class NodeExecutions:
-    """What is in flight. Completions wait in an inbox until the pump takes them, one after the other.
+    """What is in flight. News waits in an inbox until the pump takes it, one after the other.
 
     Attributes:
         fatal: (code, message) of the first error that ends the whole run.
         rest_is_ready: the last `dispatch` left ready firings behind because one activation could not carry more.
+        failed: executions that failed and may be repeated.
     """
 
-    def __init__(
-        self, run: RunIdentity, flow: Dataflow, report: RunReport, *, opening: RunOpening | None, user_timezone: str
-    ) -> None:
+    def __init__(self, state: RunState, waits: Waits, children: Children, *, opening: RunOpening | None) -> None:
         """`opening` goes with the first node execution, which records the run as RUNNING; None if that has happened."""
-        self._run = run
-        self._flow = flow
-        self._report = report
+        self._state = state
+        self._waits = waits
+        self._children = children
         self._opening = opening
-        self._user_timezone = user_timezone
         self._in_flight: dict[NodeExecId, _InFlight] = {}
-        self._inbox: deque[NodeExecId] = deque()
+        self._inbox: deque[NodeExecId | StreamedOutputs] = deque()
+        self.failed = FailedFirings()
         self.fatal: tuple[str, str] | None = None
         self.rest_is_ready = False
 
     def __len__(self) -> int:
         return len(self._in_flight)
 
+    def __contains__(self, exec_id: NodeExecId) -> bool:
+        return exec_id in self._in_flight
+
     @property
-    def has_completions(self) -> bool:
+    def has_news(self) -> bool:
         return bool(self._inbox)
 
+    @property
+    def has_work(self) -> bool:
+        """Something could be dispatched."""
+        return bool(self._state.flow.ready or self._waits.resolved)
+
     def dispatch(self) -> None:
-        """Schedules ready node executions, oldest first, within the budgets; the rest goes with a later activation."""
+        """Schedules ready node executions within the budgets, those that go on after a wait first, then the oldest; the
+        rest goes with a later activation."""
         self.rest_is_ready = False
         budget = options.MAX_COMMAND_BYTES
-        ready = self._flow.ready
-        while ready and len(self._in_flight) < options.MAX_IN_FLIGHT:
-            firing = ready[0]
-            node = self._flow.plan_of(firing.node_id)
-            size = sum(total_inline_bytes(values.values()) for values in (firing.received, node.defaults, node.masks))
+        pinned_left = options.MAX_PINNED_PER_ACTIVATION
+        while self.has_work and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
+            firing, resumption = self._next()
+            node = self._state.flow.plan_of(firing.node_id)
+            size = self._size_of(firing, resumption, node)
+            if node.pinned is not None:
+                if pinned_left == 0:
+                    self.rest_is_ready = True
+                    return
+                pinned_left -= 1
+                self._take_next()
+                self._emit_pinned(firing, node.pinned)
+                continue
             if size > budget < options.MAX_COMMAND_BYTES and size <= options.MAX_INPUT_BYTES:
                 self.rest_is_ready = True
                 return
-            ready.popleft()
+            parked = self._take_next()
             if size > options.MAX_INPUT_BYTES:
                 self._refuse(firing, size)
             else:
                 budget -= size
-                self._schedule(firing, node)
+                self._schedule(firing, node, resumption, parked.queued_at if parked else workflow.now())
 
-    def take_completions(self) -> None:
-        """Routes the outputs of everything that has ended since the last call, in the order in which it ended."""
+    def stream(self, streamed: StreamedOutputs) -> None:
+        self._inbox.append(streamed)
+
+    def take_news(self) -> None:
+        """Routes everything that was emitted or has ended since the last call, in the order in which it came."""
         while self._inbox:
-            running = self._in_flight.pop(self._inbox.popleft())
-            error = running.handle.exception() if not running.handle.cancelled() else asyncio.CancelledError()
-            if error is None:
-                self._take_result(running, running.handle.result())
-            elif is_cancelled_exception(error):
-                self._add_terminated(running.firing)
+            news = self._inbox.popleft()
+            if isinstance(news, StreamedOutputs):
+                self._take_streamed(news)
             else:
-                failure, recorded = _failure_of(error)
-                self._add_failure(running, failure, recorded=recorded)
+                self._take_ended(news, self._in_flight.pop(news))
+
+    def give_outputs(self, exec_id: NodeExecId, outputs: tuple[BlockOutputItem, ...]) -> None:
+        """Cancels a block that is in flight; these outputs stand for its own, whatever it still does."""
+        running = self._in_flight[exec_id]
+        running.given = outputs
+        running.handle.cancel()
+
+    def complete_with(self, firing: Firing, outputs: tuple[BlockOutputItem, ...], queued_at: datetime | None) -> None:
+        """Ends a running execution with outputs that an operator has given, as its next generation."""
+        self._report_given(firing, outputs, queued_at)
+        self._state.flow.complete(firing.node_id, firing.number, outputs)
+
+    def replace_failure(self, exec_id: NodeExecId, outputs: tuple[BlockOutputItem, ...]) -> None:
+        """A failed execution counts as done with these outputs; what its error has triggered stays."""
+        firing = self.failed.take(exec_id)
+        self._state.report.resolve_error(firing.node_id)
+        self._report_given(firing, outputs, None)
+        self._state.flow.route_late(firing.node_id, outputs)
+
+    def repeat(self, exec_id: NodeExecId) -> None:
+        firing = self.failed.take(exec_id)
+        self._state.report.resolve_error(firing.node_id)
+        self._state.flow.repeat(firing)
+
+    def firing_of(self, exec_id: NodeExecId) -> Firing:
+        """Of an execution that is in flight or has failed. Raises KeyError."""
+        running = self._in_flight.get(exec_id)
+        return running.firing if running is not None else self.failed.get(exec_id)
 
     def cancel_all(self) -> None:
         """Asks every running block to end; each is in flight until it really has."""
         for running in self._in_flight.values():
             running.handle.cancel()
 
-    def terminate_ready(self) -> None:
-        """Gives up what was never scheduled."""
-        for firing in self._flow.drain_ready():
+    def terminate_waiting(self) -> None:
+        """Gives up what waits or was never scheduled."""
+        for parked in self._waits.take_all():
+            self._add_terminated(parked.firing)
+        for firing in self._state.flow.drain_ready():
             self._add_terminated(firing)
 
     # --- scheduling ---------------------------------------------------------------------------------------------
 
-    def _schedule(self, firing: Firing, node: PlanNode) -> None:
-        exec_id = node_exec_id(self._run.graph_exec_id, firing.node_id, firing.number)
-        now = workflow.now()
+    def _next(self) -> tuple[Firing, Resumption | None]:
+        if self._waits.resolved:
+            parked = self._waits.find(self._waits.resolved[0])
+            assert parked is not None, "what is resolved is parked"
+            assert parked.resolution is not None
+            return parked.firing, Resumption(wait=parked.wait, resolution=parked.resolution, attempt=parked.attempt)
+        return self._state.flow.ready[0], None
+
+    def _take_next(self) -> Parked | None:
+        if self._waits.resolved:
+            return self._waits.take_resolved()
+        self._state.flow.ready.popleft()
+        return None
+
+    def _size_of(self, firing: Firing, resumption: Resumption | None, node: PlanNode) -> int:
+        size = sum(total_inline_bytes(values.values()) for values in (firing.received, node.defaults, node.masks))
+        if resumption is not None and resumption.resolution.data is not None:
+            size += resumption.resolution.data.inline_bytes
+        return size
+
+    def _schedule(self, firing: Firing, node: PlanNode, resumption: Resumption | None, queued_at: datetime) -> None:
+        exec_id = self._state.exec_id_of(firing)
+        timeout_seconds = self._state.timeouts.get(node.id, node.timeout_seconds)
         handle = workflow.start_activity_method(
-            BlockActivities.execute_block, self._block_input(firing, node, exec_id, now), **options.of_block(node)
+            BlockActivities.execute_block,
+            self._block_input(firing, node, exec_id, queued_at, timeout_seconds, resumption),
+            **options.of_block(node, timeout_seconds),
         )
-        self._in_flight[exec_id] = _InFlight(firing, handle, now)
+        self._in_flight[exec_id] = _InFlight(firing, handle, queued_at)
         handle.add_done_callback(lambda _: self._inbox.append(exec_id))
 
-    def _block_input(self, firing: Firing, node: PlanNode, exec_id: NodeExecId, now: datetime) -> ExecuteBlockInput:
+    def _block_input(
+        self,
+        firing: Firing,
+        node: PlanNode,
+        exec_id: NodeExecId,
+        queued_at: datetime,
+        timeout_seconds: float,
+        resumption: Resumption | None,
+    ) -> ExecuteBlockInput:
+        state = self._state
         opening, self._opening = self._opening, None
-        left = max(0, RUN_STORAGE_BYTES - self._report.stored_bytes)
+        left = max(0, RUN_STORAGE_BYTES - state.report.stored_bytes)
         return ExecuteBlockInput(
-            run=self._run,
+            run=state.run,
             node_id=firing.node_id,
             node_exec_id=exec_id,
             block_id=node.block_id,
             firing=firing.number,
             generation=firing.generation,
             route_seq=firing.route_seq,
-            queued_at=now,
+            queued_at=queued_at,
             defaults=node.defaults,
             received=firing.received,
             masks=node.masks,
             selectors=dynamic_sources(link.source_name for link in node.links),
             graph_pin=node.graph_pin,
             max_attempts=node.retry.max_attempts,
-            timeout_seconds=node.timeout_seconds,
-            user_timezone=self._user_timezone,
+            timeout_seconds=timeout_seconds,
+            user_timezone=state.user_timezone,
             storage_left_bytes=left if left < NODE_STORAGE_BYTES else None,
             opening=opening,
+            options=state.options if state.options != _NO_OPTIONS else None,
+            resumption=resumption,
+            auto_approved=node.id in state.auto_approved,
+            review=node.review,
         )
 
     def _refuse(self, firing: Firing, size: int) -> None:
@@ -161,63 +254,120 @@ class NodeExecutions:
             "Pass fewer or smaller values, or one value over 16 KiB, which travels by reference."
         )
         failure = BlockFailure(message=message, code=ValueTooLargeError.code)
-        self._end_failed(firing, failure, self._failed_record(firing, failure, workflow.now()))
+        self._end_failed(firing, failure, self._failed_record(firing, failure, workflow.now()), ())
+
+    def _emit_pinned(self, firing: Firing, pinned: tuple[PlanPinned, ...]) -> None:
+        outputs = tuple(BlockOutputItem(pin=item.pin, value=item.value, selected=item.selected) for item in pinned)
+        record = self._state.record_of(firing, ExecutionStatus.COMPLETED, workflow.now())
+        shown = tuple((item.pin, item.value) for item in outputs)
+        record = record.model_copy(update={"inputs": firing.received, "outputs": shown, "pinned": True})
+        self._state.report.add_ended(seconds=0.0, cost=0, unrecorded=record)
+        self._state.flow.complete(firing.node_id, firing.number, outputs)
+
+    # --- emissions ahead of the end -----------------------------------------------------------------------------
+
+    def _take_streamed(self, streamed: StreamedOutputs) -> None:
+        """An attempt that replays a stream sends some values again: those that were taken are passed over."""
+        running = self._in_flight.get(streamed.node_exec_id)
+        if running is None or running.firing.generation != streamed.generation or running.given is not None:
+            return
+        fresh = streamed.outputs[max(0, running.accepted - streamed.first_seq) :]
+        running.accepted = max(running.accepted, streamed.first_seq + len(streamed.outputs))
+        self._state.flow.emit(running.firing.node_id, running.firing.number, fresh)
 
     # --- ends ---------------------------------------------------------------------------------------------------
 
-    def _take_result(self, running: _InFlight, result: ExecuteBlockResult) -> None:
+    def _take_ended(self, exec_id: NodeExecId, running: _InFlight) -> None:
+        error = running.handle.exception() if not running.handle.cancelled() else asyncio.CancelledError()
+        if running.given is not None:
+            self.complete_with(running.firing, running.given, running.queued_at)
+        elif error is None:
+            self._take_result(exec_id, running, running.handle.result())
+        elif is_cancelled_exception(error):
+            self._add_terminated(running.firing)
+        else:
+            failure, recorded = _failure_of(error)
+            self._add_failure(running, failure, recorded=recorded)
+
+    def _take_result(self, exec_id: NodeExecId, running: _InFlight, result: ExecuteBlockResult) -> None:
         firing = running.firing
         outcome = result.outcome
         if isinstance(outcome, BlockFinished):
-            self._report.add_ended(
+            self._state.report.add_ended(
                 seconds=outcome.seconds,
                 cost=outcome.cost,
                 unrecorded=outcome.unrecorded,
                 stored_bytes=outcome.stored_bytes,
             )
-            self._flow.complete(firing.node_id, firing.number, outcome.outputs)
+            self._state.flow.complete(firing.node_id, firing.number, outcome.outputs[_taken(running, outcome) :])
+        elif isinstance(outcome, BlockWaiting):
+            self._park(exec_id, running, outcome)
+        else:
+            message = "The block asked to be continued, which only stepped executors support."
+            self._add_failure(running, BlockFailure(message=message, code="continue_unsupported"), recorded=False)
+
+    def _park(self, exec_id: NodeExecId, running: _InFlight, waiting: BlockWaiting) -> None:
+        if self._state.is_ending:
+            self._add_terminated(running.firing)
             return
-        message = "The block asked to be continued, which only stepped executors support."
-        self._add_failure(running, BlockFailure(message=message, code="continue_unsupported"), recorded=False)
+        if len(self._waits) >= options.MAX_WAITS:
+            message = (
+                f"More than {options.MAX_WAITS} nodes of this run wait at a time. Split the work into several runs."
+            )
+            self._add_failure(running, BlockFailure(message=message, code="too_many_waits"), recorded=False)
+            return
+        firing = running.firing
+        self._state.report.stored_bytes += waiting.stored_bytes
+        if waiting.outputs:
+            self._state.flow.emit(firing.node_id, firing.number, waiting.outputs)
+        parked = self._waits.park(exec_id, firing, waiting, running.queued_at)
+        if isinstance(parked.wait, ChildWait):
+            self._children.start(parked.wait)
 
     def _add_failure(self, running: _InFlight, failure: BlockFailure, *, recorded: bool) -> None:
         unrecorded = failure.unrecorded
         if not recorded:
             unrecorded = self._failed_record(running.firing, failure, running.queued_at)
-        self._end_failed(running.firing, failure, unrecorded)
+        self._end_failed(running.firing, failure, unrecorded, failure.outputs[_taken(running, failure) :])
 
-    def _end_failed(self, firing: Firing, failure: BlockFailure, unrecorded: NodeRecord | None) -> None:
-        node = self._flow.plan_of(firing.node_id)
-        self._report.add_ended(
+    def _end_failed(
+        self,
+        firing: Firing,
+        failure: BlockFailure,
+        unrecorded: NodeRecord | None,
+        outputs: tuple[BlockOutputItem, ...],
+    ) -> None:
+        state = self._state
+        state.report.add_ended(
             seconds=failure.seconds, cost=failure.cost, unrecorded=unrecorded, stored_bytes=failure.stored_bytes
         )
-        self._report.add_error(node, code=failure.code, message=failure.message)
-        self._flow.fail(firing.node_id, firing.number, failure.outputs, failure.message)
+        state.report.add_error(state.flow.plan_of(firing.node_id), code=failure.code, message=failure.message)
+        self.failed.add(state.exec_id_of(firing), firing)
+        state.flow.fail(firing.node_id, firing.number, outputs, failure.message)
         if failure.code in RUN_FATAL_CODES and self.fatal is None:
             self.fatal = (failure.code, failure.message)
 
     def _add_terminated(self, firing: Firing) -> None:
-        self._report.terminated_count += 1
-        if self._report.terminated_count <= MAX_TERMINATED_RECORDS:
-            self._report.add_unrecorded(self._record_of(firing, ExecutionStatus.TERMINATED, None))
+        report = self._state.report
+        report.terminated_count += 1
+        if report.terminated_count <= MAX_TERMINATED_RECORDS:
+            report.add_unrecorded(self._state.record_of(firing, ExecutionStatus.TERMINATED, None))
 
     def _failed_record(self, firing: Firing, failure: BlockFailure, queued_at: datetime) -> NodeRecord:
-        record = self._record_of(firing, ExecutionStatus.FAILED, queued_at)
+        record = self._state.record_of(firing, ExecutionStatus.FAILED, queued_at)
         return record.model_copy(update={"error": failure.message, "error_code": failure.code})
 
-    def _record_of(self, firing: Firing, status: ExecutionStatus, queued_at: datetime | None) -> NodeRecord:
-        node = self._flow.plan_of(firing.node_id)
-        return NodeRecord(
-            node_exec_id=node_exec_id(self._run.graph_exec_id, firing.node_id, firing.number),
-            node_id=firing.node_id,
-            block_id=node.block_id,
-            firing=firing.number,
-            generation=firing.generation,
-            status=status,
-            route_seq=firing.route_seq,
-            queued_at=queued_at,
-            ended_at=workflow.now(),
-        )
+    def _report_given(self, firing: Firing, outputs: tuple[BlockOutputItem, ...], queued_at: datetime | None) -> None:
+        record = self._state.record_of(firing, ExecutionStatus.COMPLETED, queued_at)
+        shown = tuple((item.pin, item.value) for item in outputs)
+        record = record.model_copy(update={"generation": firing.generation + 1, "outputs": shown})
+        self._state.report.add_ended(seconds=0.0, cost=0, unrecorded=record)
+
+
+def _taken(running: _InFlight, end: BlockFinished | BlockFailure) -> int:
+    """How many of the outputs that came with the end were taken before: an attempt that repeats a lost answer does not
+    know what went ahead."""
+    return max(0, running.accepted - end.streamed)
 
 
 def _failure_of(error: BaseException) -> tuple[BlockFailure, bool]:

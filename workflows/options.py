@@ -62,46 +62,47 @@ CARRIED_PART_BYTES: Final = 1024 * 1024
 RECORD_RETRY: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 """Unlimited: an execution is not over before it is recorded, however long Postgres is away."""
 
-CLOSE_EXECUTION: Final = ActivityConfig(
-    start_to_close_timeout=timedelta(minutes=5),
-    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-    retry_policy=RECORD_RETRY,
-    cancellation_type=ActivityCancellationType.ABANDON,
-    summary="Record the result",
-)
+
+def of_record(summary: str) -> ActivityConfig:
+    """Writing and reading records: the workflow never gives up on them, and no cancellation interrupts them."""
+    return ActivityConfig(
+        start_to_close_timeout=timedelta(minutes=5),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=RECORD_RETRY,
+        cancellation_type=ActivityCancellationType.ABANDON,
+        summary=summary,
+    )
 
 
-RECORD_EXECUTIONS: Final = ActivityConfig(
-    start_to_close_timeout=timedelta(minutes=5),
-    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-    retry_policy=RECORD_RETRY,
-    cancellation_type=ActivityCancellationType.ABANDON,
-    summary="Record node executions",
-)
-
-
-CARRY_STATE: Final = ActivityConfig(
-    start_to_close_timeout=timedelta(minutes=5),
-    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-    retry_policy=RECORD_RETRY,
-    cancellation_type=ActivityCancellationType.ABANDON,
-    summary="Carry a large state",
-)
-
-
-REQUEST_CANCELLATION: Final = ActivityConfig(
+REMIND: Final = ActivityConfig(
     start_to_close_timeout=timedelta(minutes=1),
-    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-    retry_policy=RECORD_RETRY,
+    retry_policy=RetryPolicy(maximum_attempts=3),
     cancellation_type=ActivityCancellationType.ABANDON,
-    summary="Request cancellation",
 )
+"""A reminder that is late is worth nothing: three attempts."""
+
+ASK_CHILDREN_EVERY: Final = timedelta(days=1)
+"""A child reports its end by itself; should the report be lost, it is missed this long at most."""
+
+MAX_WAITS: Final = 2_000
+"""Node executions of one run that wait at a time: each holds its inputs in the state of the run."""
+
+MAX_PINNED_PER_ACTIVATION: Final = 200
+"""Pinned nodes need no activity; a loop of them must not keep one workflow task for ever."""
+
+MAX_UPDATES: Final = 1_500
+"""Of one run of the workflow, which then continues as new: the server takes 2 000."""
+
+MAX_SIGNALS: Final = 8_000
+"""The same for signals, of which the server takes 10 000."""
+
+EXPIRED_MESSAGE: Final = "Nobody decided in time."
 
 
-def of_block(node: PlanNode) -> ActivityConfig:
+def of_block(node: PlanNode, timeout_seconds: float) -> ActivityConfig:
     """How one node execution is scheduled."""
     return ActivityConfig(
-        start_to_close_timeout=timedelta(seconds=node.timeout_seconds) + RECORDING_MARGIN,
+        start_to_close_timeout=timedelta(seconds=timeout_seconds) + RECORDING_MARGIN,
         heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=node.retry.initial_seconds),

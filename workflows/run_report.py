@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from models.execution import ExecutionStats, ExecutionStatus, FailedNode
+from models.controls import ControlRecord
+from models.execution import ExecutionStats, FailedNode
 from models.ids import NodeId
 from models.plan import PlanNode
 from models.values import total_inline_bytes
@@ -34,6 +35,7 @@ class RunReport:
     failed: dict[NodeId, FailedNode] = field(default_factory=dict[NodeId, FailedNode])
     unrecorded: deque[NodeRecord] = field(default_factory=deque[NodeRecord])
     unrecorded_bytes: int = 0
+    controls: list[ControlRecord] = field(default_factory=list[ControlRecord])
 
     def add_ended(self, *, seconds: float, cost: int, unrecorded: NodeRecord | None, stored_bytes: int = 0) -> None:
         self.node_exec_count += 1
@@ -59,6 +61,12 @@ class RunReport:
             batch.append(record)
         return tuple(batch)
 
+    def take_controls(self) -> tuple[ControlRecord, ...]:
+        """What people did and nobody has recorded; it is the caller's to record from now on."""
+        controls = tuple(self.controls)
+        self.controls.clear()
+        return controls
+
     def add_error(self, node: PlanNode, *, code: str, message: str) -> None:
         self.node_error_count += 1
         known = self.failed.get(node.id)
@@ -67,6 +75,15 @@ class RunReport:
         elif len(self.failed) < MAX_REPORTED_NODES:
             error = message[:MAX_ERROR_TEXT]
             self.failed[node.id] = FailedNode(node_id=node.id, title=node.title, count=1, code=code, error=error)
+
+    def resolve_error(self, node_id: NodeId) -> None:
+        """A failed execution of the node was repeated or given outputs: it no longer counts."""
+        self.node_error_count -= 1
+        known = self.failed.get(node_id)
+        if known is not None and known.count > 1:
+            self.failed[node_id] = known.model_copy(update={"count": known.count - 1})
+        else:
+            self.failed.pop(node_id, None)
 
     def stats(self, flow: Dataflow, *, started_at: datetime, now: datetime, error: str | None) -> ExecutionStats:
         return ExecutionStats(
@@ -81,10 +98,11 @@ class RunReport:
             error=error,
         )
 
-    def summary(self, *, status: ExecutionStatus, ready: int, in_flight: int) -> str:
+    def summary(self, *, status: str, ready: int, in_flight: int, parked: int = 0) -> str:
         """One line for the Temporal Web UI: counts only, never user data."""
+        waits = f", {parked} parked" if parked else ""
         return (
-            f"{status}: {self.node_exec_count} done, {in_flight} running, {ready} waiting, "
+            f"{status}: {self.node_exec_count} done, {in_flight} running, {ready} waiting{waits}, "
             f"{self.node_error_count} failed"
         )
 

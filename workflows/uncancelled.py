@@ -1,15 +1,13 @@
-"""Waiting for an activity that a cancellation of the workflow must not interrupt."""
+"""Waiting for something that a cancellation of the workflow must not interrupt."""
 
 import asyncio
 from typing import TypeVar
 
-from temporalio import workflow
-
 ResultT = TypeVar("ResultT")
 
 
-async def uncancelled(handle: "workflow.ActivityHandle[ResultT]") -> ResultT:
-    """The activity's result. A cancellation meanwhile is not raised; `workflow.cancellation_reason()` tells of it."""
+async def uncancelled(handle: "asyncio.Future[ResultT]") -> ResultT:
+    """The result. A cancellation meanwhile is not raised; `workflow.cancellation_reason()` tells of it."""
     while True:
         try:
             return await asyncio.shield(handle)

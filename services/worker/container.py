@@ -14,6 +14,9 @@ from activities.carry_state import CarryingActivities
 from activities.execute_block import BlockActivities
 from activities.record_execution import RecordingActivities
 from activities.recording import RETRY_FOR, Recording
+from activities.reminders import ReminderActivities
+from activities.sub_agents import SubAgentActivities, SubAgents
+from activities.wait_starts import WaitStarts
 from infra import redis
 from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
@@ -23,7 +26,9 @@ from infra.installed_blocks import discover_blocks
 from infra.postgres import Database
 from infra.settings import Settings, WorkerSettings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
+from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.runner import TemporalGraphRunner
+from infra.unit_of_work import UnitsOfWork
 from models.ports import NoCredits
 from models.value_store import ValueStore
 from services.worker.interceptors import WorkerInterceptor
@@ -42,6 +47,8 @@ class ActivitySet:
     blocks: BlockActivities
     recording: RecordingActivities
     carrying: CarryingActivities
+    reminders: ReminderActivities
+    sub_agents: SubAgentActivities
 
 
 @asynccontextmanager
@@ -68,19 +75,29 @@ async def activity_set(
         ttl_seconds=settings.redis.event_stream_ttl_seconds,
     )
     recording = Recording(recorder, events, retry_for=retry_records_for)
+    clock = SystemClock()
+    waits = PostgresWaitRecorder(database)
+    registry = blocks or discover_blocks()
+    sub_agents = SubAgents(units=UnitsOfWork(database), blocks=registry, values=values, recorder=recorder)
     try:
         yield ActivitySet(
             blocks=BlockActivities(
-                blocks=blocks or discover_blocks(),
+                blocks=registry,
                 values=values,
                 recorder=recorder,
                 recording=recording,
                 credits=NoCredits(),
-                clock=SystemClock(),
+                clock=clock,
                 services=block_services.services,
+                waits=WaitStarts(values=values, waits=waits, sub_agents=sub_agents, clock=clock),
+                runner=runner,
             ),
-            recording=RecordingActivities(recorder=recorder, recording=recording, values=values, runner=runner),
+            recording=RecordingActivities(
+                recorder=recorder, waits=waits, recording=recording, values=values, runner=runner, clock=clock
+            ),
             carrying=CarryingActivities(values=values),
+            reminders=ReminderActivities(recording=recording, clock=clock),
+            sub_agents=SubAgentActivities(sub_agents=sub_agents, runner=runner),
         )
     finally:
         await block_services.aclose()
@@ -112,6 +129,9 @@ def build_worker(
             activities.recording.request_cancellation,
             activities.carrying.store_values,
             activities.carrying.load_carried_part,
+            activities.reminders.remind_review,
+            activities.sub_agents.open_execution,
+            activities.sub_agents.find_ended_run,
         ],
         interceptors=[WorkerInterceptor()],
         workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
