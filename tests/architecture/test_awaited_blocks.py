@@ -54,8 +54,8 @@ AITextGeneratorBlock 1f292d4a-41a4-4977-9684-7c8d560b9f91 Standard dynamic AI
       prompt_values:object={} ollama_host:string="localhost:11434"+ max_tokens:integer|null=null+
   out response:string prompt:array error:string
 AITextSummarizerBlock a0a69be1-4528-491c-a85a-a4ab6873e3f0 Standard dynamic AI TEXT
-  in  text:string model:string="gpt-5.2-2025-12-11"+ focus:string="general_information"+ style:string="concise"+ credentials:object
-      max_tokens:integer=4096+ chunk_overlap:integer=100+ ollama_host:string="localhost:11434"+
+  in  text:string model:string="gpt-5.2-2025-12-11"+ focus:string="general_information"+ style:string="concise"+
+      credentials:object max_tokens:integer=4096+ chunk_overlap:integer=100+ ollama_host:string="localhost:11434"+
   out summary:string prompt:array error:string
 AIConversationBlock 32a87eab-381e-4dd4-bdb8-4c47151be35a Standard dynamic AI
   in  prompt:string="" messages:array model:string="gpt-5.2-2025-12-11"+ credentials:object
