@@ -11,6 +11,7 @@ from typing import Any
 
 from activities.blocks.registry import BlockRegistry
 from models.block_testing import check_example
+from tests.unit.blocks.running import SERVICES_OF_EXAMPLES
 
 WATCHED = (
     *("ctypes.", "ftplib.", "glob.", "http.", "open", "os.", "pathlib.", "shutil.", "smtplib.", "socket.", "sqlite3."),
@@ -72,9 +73,9 @@ async def watch_examples(watch: Watch) -> None:
             continue
         for example in block.examples:
             # Once before, for modules and zones that are loaded when they are first needed.
-            await check_example(block, example)
+            await check_example(block, example, **SERVICES_OF_EXAMPLES)
             watch.block = block.name()
-            await check_example(block, example)
+            await check_example(block, example, **SERVICES_OF_EXAMPLES)
             watch.block = None
 
 

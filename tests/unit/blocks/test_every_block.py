@@ -12,7 +12,7 @@ from activities.blocks.registry import BlockRegistry
 from models.blocks import Block
 from models.errors import BlockError
 from models.json_values import normalise_json
-from tests.unit.blocks.running import run_block
+from tests.unit.blocks.running import SERVICES_OF_EXAMPLES, run_block
 
 BLOCKS = [block for block in BlockRegistry.discover().all() if block.disabled is None]
 TEXTS = st.text(alphabet=st.characters(codec=None, categories=None), max_size=8)
@@ -69,7 +69,7 @@ def drive() -> Iterator[Drive]:
 
 async def outcome(block: type[Block[Any]], values: dict[str, Any]) -> list[tuple[str, Any]] | BlockError:
     try:
-        return await run_block(block, values)
+        return await run_block(block, values, **SERVICES_OF_EXAMPLES)
     except BlockError as error:
         return error
 
@@ -100,7 +100,7 @@ def test_any_json_gives_json_or_a_block_error(block: type[Block[Any]], data: st.
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_much_json_gives_json_or_a_block_error(block: type[Block[Any]], data: st.DataObject, drive: Drive) -> None:
     run_with_any_json(block, data, drive)

@@ -8,9 +8,9 @@ from typing import Any, Self
 import pytest
 
 from activities.blocks.registry import BlockRegistry
-from infra.clock import SystemClock
 from models.block_testing import check_cancellation, check_example, make_context
 from models.blocks import Block, BlockExample, BlockKind, ExecutorKind
+from tests.unit.blocks.running import SERVICES_OF_EXAMPLES
 
 BLOCKS = [block for block in BlockRegistry.discover().all() if block.disabled is None]
 EXAMPLES = [(block, example) for block in BLOCKS for example in block.examples]
@@ -30,7 +30,7 @@ def named(value: object) -> str:
 
 @pytest.mark.parametrize(("block", "example"), EXAMPLES, ids=named)
 async def test_examples(block: type[Block[Any]], example: BlockExample) -> None:
-    await check_example(block, example)
+    await check_example(block, example, **SERVICES_OF_EXAMPLES)
 
 
 def test_every_block_has_examples() -> None:
@@ -69,7 +69,7 @@ class SilentServices(Mapping[str, Any]):
     """Has a service of any name; nobody waits for a clock."""
 
     def __getitem__(self, name: str) -> Any:
-        return SystemClock() if name == "clock" else SilentService()
+        return SERVICES_OF_EXAMPLES.get(name) or SilentService()
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
