@@ -97,7 +97,7 @@ class ListIteratorOutput(OutputWithoutError):
 
 
 class ListIteratorBlock(Block[ListIteratorInput]):
-    """For graphs made before Step Through Items; both have the same limit."""
+    """For graphs made before Step Through Items."""
 
     id = "f8e7d6c5-b4a3-2c1d-0e9f-8g7h6i5j4k3l"
     description = "Emits the elements of a list one after the other, each with its index."
@@ -107,7 +107,7 @@ class ListIteratorBlock(Block[ListIteratorInput]):
     examples = (BlockExample(input={"items": ["a", None]}, output=(("item", [0, "a"]), ("item", [1, None]))),)
 
     async def run(self, input: ListIteratorInput, context: BlockContext) -> AsyncIterator[Emission]:
-        for index, item in _elements(input.items):
+        for index, item in enumerate(input.items):
             yield "item", [index, item]
 
 
