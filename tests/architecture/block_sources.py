@@ -24,6 +24,7 @@ PARTS: Final = {
         }
     ),
     "io": frozenset({"BufferedReader", "BytesIO", "StringIO", "TextIOWrapper"}),
+    "sys": frozenset({"float_info", "maxsize", "maxunicode"}),
     "xml.etree.ElementTree": frozenset({"Element", "ParseError", "SubElement", "tostring"}),
     "zipfile": frozenset({"BadZipFile", "ZipFile"}),
 }

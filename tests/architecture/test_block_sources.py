@@ -21,7 +21,7 @@ def test_blocks_do_not_reach_out(module: Path) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        *("import os", "import sys", "import pathlib", "import socket", "import subprocess", "import ssl"),
+        *("import os", "import sys\nsys.argv", "import pathlib", "import socket", "import subprocess", "import ssl"),
         *("import http.client", "import urllib.request", "import urllib", "from urllib import request"),
         *("import httpx2", "import aiohttp", "import requests", "import importlib", "import tempfile", "import shutil"),
         *(
@@ -62,7 +62,12 @@ def test_what_reaches_out_is_found(source: str) -> None:
         *("from zoneinfo import ZoneInfo", "from urllib import parse", "from collections.abc import Mapping"),
         *("from defusedxml.ElementTree import fromstring", "from defusedxml import ElementTree"),
         *("import io\nio.BytesIO(b'')", "from io import StringIO", "from openpyxl.utils import get_column_letter"),
-        *("import asyncio\nasyncio.sleep(1)", "from asyncio import sleep, to_thread", "import time\ntime.monotonic()"),
+        *(
+            "import sys\nsys.maxunicode",
+            "import asyncio\nasyncio.sleep(1)",
+            "from asyncio import sleep, to_thread",
+            "import time\ntime.monotonic()",
+        ),
         *("from models.blocks import Block", "from models import blocks", "from activities.blocks._rendering import f"),
         *("def run(self, input):\n    return input.value", "from xml.etree.ElementTree import ParseError"),
         *("import xml.etree.ElementTree as E\nE.tostring(E.Element('a'))", "import xml.etree.ElementTree"),

@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.blocks.registry import BlockRegistry
-from models.blocks import Block
+from models.blocks import Block, WaitingBlock
+from models.coercion import build_input
 from models.errors import BlockError
 from models.json_values import normalise_json
-from tests.unit.blocks.running import SERVICES_OF_EXAMPLES, run_block
+from models.pins import fold
+from tests.unit.blocks.running import SERVICES_OF_EXAMPLES, make_context, run_block
 
 BLOCKS = [block for block in BlockRegistry.discover().all() if block.disabled is None]
 TEXTS = st.text(alphabet=st.characters(codec=None, categories=None), max_size=8)
@@ -36,7 +38,7 @@ EXTREMES: Final[dict[str, Callable[[], Any]]] = {
     "odd characters": lambda: "\x00\ud800\udfff\u202e\ufeff\U0001f469\u200d\U0001f680 e\u0301 \r\n\x1b[0m",
 }
 
-PATIENCE_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 0.1
 """A block that waits longer does what it is for."""
 
 MOST_MESSAGE: Final = 5_000
@@ -69,6 +71,9 @@ def drive() -> Iterator[Drive]:
 
 async def outcome(block: type[Block[Any]], values: dict[str, Any]) -> list[tuple[str, Any]] | BlockError:
     try:
+        if issubclass(block, WaitingBlock):
+            input = build_input(block, fold(values))
+            assert await block().plan_wait(input, make_context(**SERVICES_OF_EXAMPLES)) is not None
         return await run_block(block, values, **SERVICES_OF_EXAMPLES)
     except BlockError as error:
         return error
