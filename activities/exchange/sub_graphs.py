@@ -6,8 +6,13 @@ from typing import Any, NamedTuple, cast
 
 from models.graph import Graph, Node
 from models.ids import AGENT_EXECUTOR_BLOCK_ID, GraphId, UserId
+from models.json_values import dump_json
 
 MAX_SUB_GRAPHS = 100
+
+MAX_SUB_GRAPH_BYTES = 16 * 1024 * 1024
+"""Of all graphs that are read together with one."""
+
 MAX_VERSION = 2_147_483_647
 
 _ALIAS = "agent_executor_block"
@@ -64,8 +69,17 @@ def pins_of(schema: object) -> frozenset[str]:
     return frozenset(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else frozenset()
 
 
-async def load_sub_graphs(graph: Graph, find: Callable[[GraphReference], Awaitable[Graph | None]]) -> tuple[Graph, ...]:
-    """All graphs that `graph` runs, directly or through others, nearest first; each id once, the graph itself never.
+class SubGraphs(NamedTuple):
+    """Graphs that one graph runs; not `complete` if there are more than may be read at once."""
+
+    graphs: tuple[Graph, ...]
+    complete: bool
+
+
+async def load_sub_graphs(
+    graph: Graph, find: Callable[[GraphReference], Awaitable[Graph | None]], *, max_bytes: int = MAX_SUB_GRAPH_BYTES
+) -> SubGraphs:
+    """The graphs that `graph` runs, directly or through others, nearest first; each id once, the graph itself never.
 
     Args:
         find: reads a graph its owner has, or None.
@@ -73,13 +87,17 @@ async def load_sub_graphs(graph: Graph, find: Callable[[GraphReference], Awaitab
     seen = {graph.id}
     found: list[Graph] = []
     waiting = deque(references_of(graph))
-    while waiting and len(found) < MAX_SUB_GRAPHS:
+    size = 0
+    while waiting:
         reference = waiting.popleft()
         if reference.version is None or reference.graph_id in seen:
             continue
+        if len(seen) > MAX_SUB_GRAPHS or size > max_bytes:
+            return SubGraphs(tuple(found), complete=False)
         seen.add(reference.graph_id)
         sub_graph = await find(reference)
         if sub_graph is not None:
             found.append(sub_graph)
             waiting.extend(references_of(sub_graph))
-    return tuple(found)
+            size += sum(len(dump_json(node.model_dump())) for node in sub_graph.nodes)
+    return SubGraphs(tuple(found), complete=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from activities.exchange.report import Finding, FindingKind
-from activities.exchange.sub_graphs import GraphReference, pins_of, reference_of
+from activities.exchange.sub_graphs import MAX_SUB_GRAPHS, GraphReference, pins_of, reference_of
 from models.graph import Node
 from models.ids import GraphId, UserId
 from models.stores import GraphStore
@@ -62,7 +62,7 @@ class ReferenceResolver:
     async def _is_own(self, reference: GraphReference) -> bool:
         if reference not in self._own:
             found = None
-            if reference.version is not None:
+            if reference.version is not None and len(self._own) < MAX_SUB_GRAPHS:
                 found = await self._graphs.find(self._user_id, reference.graph_id, version=reference.version)
             self._own[reference] = found is not None
         return self._own[reference]

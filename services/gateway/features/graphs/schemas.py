@@ -184,10 +184,12 @@ class SubGraphOut(GraphParts):
 
 
 class GraphOut(GraphParts, GraphMetaOut):
-    """A graph version with everything that is derived from it, and all graphs it runs, directly or not."""
+    """A graph version with everything that is derived from it, and the graphs it runs, directly or not."""
 
     nodes: list[NodeOut]
-    sub_graphs: list[SubGraphOut] = Field(default_factory=list[SubGraphOut])
+    sub_graphs: list[SubGraphOut] = Field(
+        default_factory=list[SubGraphOut], description="Those of the owner, nearest first; in lists none."
+    )
     credentials_input_schema: dict[str, Any]
 
 

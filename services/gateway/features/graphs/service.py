@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from activities.blocks.registry import BlockRegistry
 from activities.exchange.stripping import without_secrets
-from activities.exchange.sub_graphs import GraphReference, load_sub_graphs
+from activities.exchange.sub_graphs import GraphReference, SubGraphs, load_sub_graphs
 from activities.graph_interface import GraphInterface
 from activities.planning.reachability import find_unreachable
 from activities.planning.support import find_unsupported
 from activities.planning.validate import check_runnable
-from models.errors import GraphValidationError, InvalidRequestError
+from models.errors import GraphValidationError, InvalidRequestError, PayloadTooLargeError
 from models.graph import Graph, GraphSummary
 from models.graph_diff import diff_graphs
 from models.ids import GraphId, UserId, new_id
@@ -35,6 +35,7 @@ class GraphService:
         self._clock = clock
         self._builder = GraphBuilder(blocks=blocks, clock=clock)
         self._views = GraphViews(blocks)
+        self._read: dict[GraphReference, Graph | None] = {}
 
     async def create(self, user_id: UserId, given: GraphIn) -> GraphOut:
         """A new graph with a new id, version 1, active; node ids stay those of the client. So for its sub-graphs.
@@ -59,8 +60,8 @@ class GraphService:
                 await self._unit.graphs.add_version(graph)
         main = made.main.graph
         sub_graphs = await self._sub_graphs(user_id, main, unsaved=made.graphs)
-        needs = GraphInterface(main, self._blocks, sub_graphs=sub_graphs).credentials_needs()
-        answer = self._views.of_graph(main, sub_graphs)
+        needs = GraphInterface(main, self._blocks, sub_graphs=sub_graphs.graphs).credentials_needs()
+        answer = self._views.of_graph(main, sub_graphs.graphs)
         return import_out(made, answer, needs, self._blocks, saved=not dry_run)
 
     async def replace(self, user_id: UserId, graph_id: GraphId, given: GraphIn) -> GraphOut:
@@ -91,7 +92,12 @@ class GraphService:
     async def get(
         self, user_id: UserId, graph_id: GraphId, *, version: int | None = None, for_export: bool = False
     ) -> GraphOut:
-        """A version, by default the highest; for an export without secrets and owner. Raises NotFoundError."""
+        """A version, by default the highest; for an export without secrets and owner.
+
+        Raises:
+            NotFoundError: no such version of a graph of this user.
+            PayloadTooLargeError: the graphs it runs do not fit into one export.
+        """
         if version is not None:
             graph = await self._get_version(user_id, graph_id, version)
         else:
@@ -100,8 +106,12 @@ class GraphService:
             raise graph_missing(graph_id)
         if not for_export:
             return await self._out(user_id, graph)
-        sub_graphs = await self._sub_graphs(user_id, graph)
-        graph, *sub_graphs = (without_secrets(one, self._blocks) for one in (graph, *sub_graphs))
+        found = await self._sub_graphs(user_id, graph)
+        if not found.complete:
+            raise PayloadTooLargeError(
+                "The graphs it runs are too many or too large for one export. Export them alone."
+            )
+        graph, *sub_graphs = (without_secrets(one, self._blocks) for one in (graph, *found.graphs))
         return self._views.of_graph(graph, sub_graphs).model_copy(update={"user_id": ""})
 
     async def diff(self, user_id: UserId, graph_id: GraphId, from_version: int, to_version: int) -> GraphDiffOut:
@@ -131,11 +141,11 @@ class GraphService:
         return await self._unit.graphs.list_active(user_id, page)
 
     async def list_versions(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[GraphOut]:
-        """Newest first. Raises NotFoundError if there is no graph."""
+        """Newest first, without the graphs they run. Raises NotFoundError if there is no graph."""
         versions = await self._unit.graphs.list_versions(user_id, graph_id, page)
         if not versions.total_items:
             raise graph_missing(graph_id)
-        items = [await self._out(user_id, version) for version in versions.items]
+        items = [await self._out(user_id, version, in_list=True) for version in versions.items]
         return Page(items=tuple(items), total_items=versions.total_items)
 
     async def activate(self, user_id: UserId, graph_id: GraphId, version: int) -> None:
@@ -156,17 +166,19 @@ class GraphService:
             raise version_missing(graph_id, version)
         return graph
 
-    async def _out(self, user_id: UserId, graph: Graph) -> GraphOut:
-        return self._views.of_graph(graph, await self._sub_graphs(user_id, graph))
+    async def _out(self, user_id: UserId, graph: Graph, *, in_list: bool = False) -> GraphOut:
+        found = await self._sub_graphs(user_id, graph)
+        return self._views.of_graph(graph, found.graphs, in_list=in_list)
 
-    async def _sub_graphs(self, user_id: UserId, graph: Graph, *, unsaved: Sequence[Graph] = ()) -> tuple[Graph, ...]:
-        """All graphs that a graph runs and its owner has, `unsaved` ones among them."""
-        known = {GraphReference(one.id, one.version): one for one in unsaved}
+    async def _sub_graphs(self, user_id: UserId, graph: Graph, *, unsaved: Sequence[Graph] = ()) -> SubGraphs:
+        """The graphs that a graph runs and its owner has, `unsaved` ones among them."""
+        self._read |= {GraphReference(one.id, one.version): one for one in unsaved}
 
         async def find(reference: GraphReference) -> Graph | None:
-            if reference in known:
-                return known[reference]
-            return await self._unit.graphs.find(user_id, reference.graph_id, version=reference.version)
+            if reference not in self._read:
+                found = await self._unit.graphs.find(user_id, reference.graph_id, version=reference.version)
+                self._read[reference] = found
+            return self._read[reference]
 
         return await load_sub_graphs(graph, find)
 
