@@ -100,7 +100,7 @@ def _block(block: BlockType) -> Iterator[str]:
 
 def _needs(block: BlockType) -> str:
     if block.disabled is not None:
-        return block.disabled
+        return block.disabled.removeprefix("it needs ")
     providers = [
         provider
         for pin in block.input_schema().get("properties", {}).values()
@@ -115,11 +115,12 @@ def _facts(block: BlockType) -> Iterator[tuple[str, str]]:
     yield "categories", ", ".join(category.name for category in block.categories) or "none"
     yield "kind", block.kind.value
     yield "effect", _EFFECTS[block.effect]
-    if block.executor is not ExecutorKind.ACTIVITY:
-        yield "run by the engine", block.executor.value.replace("_", " ")
-    policy = block.retry_policy()
-    yield "attempts", f"up to {policy.max_attempts}, after errors that may pass" if policy.max_attempts > 1 else "1"
-    yield "time limit of one attempt", _duration(block.timeout)
+    if block.executor is ExecutorKind.ACTIVITY:
+        attempts = block.retry_policy().max_attempts
+        yield "attempts", f"up to {attempts}, after errors that may pass" if attempts > 1 else "1"
+        yield "time limit of one attempt", _duration(block.timeout)
+    else:
+        yield "carried out by the engine", block.executor.value.replace("_", " ")
     if block.static_output:
         yield "static output", "its last values stay for its consumers"
     if block.streams:
