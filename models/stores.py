@@ -13,7 +13,7 @@ from models.controls import ControlRecord
 from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.graph import Graph, GraphSummary
-from models.graph_settings import GraphSettings
+from models.graph_settings import GraphSettings, GraphSettingsChange
 from models.ids import ApiKeyId, GraphExecId, GraphId, NodeExecId, NodeId, PresetId, UserId
 from models.pages import Page, PageRequest
 from models.presets import Preset, PresetChange
@@ -219,7 +219,9 @@ class GraphSettingsStore(Protocol):
         """The defaults where nothing was set."""
         ...
 
-    async def put(self, user_id: UserId, graph_id: GraphId, settings: GraphSettings) -> None: ...
+    async def change(self, user_id: UserId, graph_id: GraphId, change: GraphSettingsChange) -> GraphSettings:
+        """The settings after the change."""
+        ...
 
 
 class ReviewStore(Protocol):

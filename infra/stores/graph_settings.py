@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.graph_settings import GraphSettings
+from models.graph_settings import GraphSettings, GraphSettingsChange
 from models.ids import GraphId, UserId
 from models.tables.graph_settings import GraphSettingsRow
 
@@ -22,10 +22,12 @@ class SqlGraphSettingsStore:
         )
         return GraphSettings() if row is None else GraphSettings.model_validate(row.model_dump())
 
-    async def put(self, user_id: UserId, graph_id: GraphId, settings: GraphSettings) -> None:
-        values = settings.model_dump()
-        await self._session.execute(
-            insert(GraphSettingsRow)
-            .values(user_id=user_id, graph_id=graph_id, **values)
-            .on_conflict_do_update(index_elements=["user_id", "graph_id"], set_=values)
-        )
+    async def change(self, user_id: UserId, graph_id: GraphId, change: GraphSettingsChange) -> GraphSettings:
+        changes = change.model_dump(exclude_none=True)
+        if changes:
+            await self._session.execute(
+                insert(GraphSettingsRow)
+                .values(user_id=user_id, graph_id=graph_id, **{**GraphSettings().model_dump(), **changes})
+                .on_conflict_do_update(index_elements=["user_id", "graph_id"], set_=changes)
+            )
+        return await self.get(user_id, graph_id)

@@ -13,10 +13,14 @@ from services.gateway.errors import ErrorBody, install_error_handlers
 from services.gateway.features.api_keys.router import router as api_keys
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
+from services.gateway.features.controls.router import router as controls
+from services.gateway.features.events.router import router as events
 from services.gateway.features.executions.router import router as executions
+from services.gateway.features.graph_settings.router import router as graph_settings
 from services.gateway.features.graphs.router import router as graphs
 from services.gateway.features.health.router import router as health
 from services.gateway.features.presets.router import router as presets
+from services.gateway.features.reviews.router import router as reviews
 from services.gateway.features.users.router import router as users
 from services.gateway.middleware.body_limit import BodyLimit
 from services.gateway.middleware.cors import CorsByPath
@@ -60,6 +64,18 @@ def openapi_document() -> dict[str, Any]:
 
 def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
-    for router in (users, api_keys, blocks, graphs, executions, presets, codec):
+    for router in (
+        users,
+        api_keys,
+        blocks,
+        graphs,
+        executions,
+        controls,
+        reviews,
+        events,
+        graph_settings,
+        presets,
+        codec,
+    ):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
     add_auth_responses_to_openapi(app)

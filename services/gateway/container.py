@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from activities.blocks.registry import BlockRegistry
-from models.ports import BlobStore, Clock, EventBus, GraphRunner
+from models.ports import BlobStore, Clock, EventBus, GraphRunner, WaitRecorder
 from models.stores import UnitOfWorkFactory
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Container:
     blocks: BlockRegistry
     blobs: BlobStore
     runner: GraphRunner
+    waits: WaitRecorder
     events: EventBus
     clock: Clock
     checks: Mapping[str, HealthCheck]

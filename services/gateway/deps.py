@@ -19,6 +19,7 @@ GatewayContainer = Annotated[Container, Depends(container_of)]
 
 GraphIdPath = Annotated[str, _ID]
 GraphExecIdPath = Annotated[str, _ID]
+NodeExecIdPath = Annotated[str, _ID]
 BlockIdPath = Annotated[str, _ID]
 ApiKeyIdPath = Annotated[str, _ID]
 PresetIdPath = Annotated[str, _ID]

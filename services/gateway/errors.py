@@ -29,6 +29,7 @@ from models.errors import (
     PayloadTooLargeError,
     ServiceUnavailableError,
     Severity,
+    TooManyRequestsError,
     UnauthenticatedError,
     UnknownBlockError,
 )
@@ -48,6 +49,7 @@ _STATUS: Final[Mapping[type[AppError], int]] = {
     ConflictError: 409,
     PayloadTooLargeError: 413,
     IdempotencyKeyReusedError: 422,
+    TooManyRequestsError: 429,
     BlockError: 400,
     BlockTransientError: 502,
     BlockTimeoutError: 504,
@@ -148,7 +150,7 @@ def _app_problem(error: AppError) -> _Problem:
     headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     detail: Any = error.user_message
     if isinstance(error, GraphValidationError):

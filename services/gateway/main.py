@@ -23,6 +23,7 @@ from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
 from infra.settings import MIN_TOKEN_KEY_CHARACTERS, Environment, Settings
+from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.client import connect
 from infra.temporal.codec import EncryptionCodec
 from infra.temporal.codec_server import CodecServer
@@ -77,6 +78,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             blocks=blocks or discover_blocks(),
             blobs=blobs,
             runner=runner,
+            waits=PostgresWaitRecorder(database),
             events=events,
             clock=clock,
             checks={"postgres": database.ping, "redis": events.ping, "temporal": runner.ping},

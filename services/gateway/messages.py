@@ -13,6 +13,7 @@ _CHINESE: Final = {
     "forbidden": "没有权限执行此操作。",
     "not_found": "未找到，或无权访问。",
     "conflict": "与当前状态冲突。",
+    "too_many_requests": "请求过多，请稍后再试。",
     "insufficient_credits": "余额不足，无法运行该代理，请充值。",
     "block_disabled": "该模块已停用。",
     "service_unavailable": "服务暂时不可用，请稍后重试。",

@@ -24,8 +24,8 @@ from services.gateway.features.executions.schemas import (
     ResultsOut,
     node_out,
 )
-from services.gateway.features.executions.values import ValueReader, fitting
 from services.gateway.missing import execution_missing
+from services.gateway.recorded_values import ValueReader, fitting
 
 
 class NodeRange(NamedTuple):
