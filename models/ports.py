@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.execution_outputs import RecordedOutputs
     from models.execution_records import NodeCursor
     from models.media import MediaFile
+    from models.rate_limits import RateCount, RateRule
     from models.reviews import OpenEvent, OpenReview
     from models.waits import Resolution
     from models.wire import (
@@ -305,6 +306,26 @@ class RowBuffer(Protocol):
         """Adds JSON values. Once there are `enough`, all of them in the order in which they came, and the buffer is
         empty again; None before. Repeating it for a node execution changes nothing and gives the same answer.
         """
+        ...
+
+
+class RateLimitStore(Protocol):
+    """Sliding windows of requests by key, shared by all processes of a gateway. What is not counted leaves no trace."""
+
+    async def take(self, key: str, rule: "RateRule", *, request_id: str) -> "RateCount":
+        """Counts a request if the rule allows it; repeating it for a request that was counted counts nothing.
+
+        Raises:
+            ServiceUnavailableError: the counts cannot be read.
+        """
+        ...
+
+    async def peek(self, key: str, rule: "RateRule") -> "RateCount":
+        """What is counted; counts nothing. Raises ServiceUnavailableError."""
+        ...
+
+    async def reset(self, key: str, rule: "RateRule") -> None:
+        """Forgets what the key has used under the rule. Raises ServiceUnavailableError."""
         ...
 
 
