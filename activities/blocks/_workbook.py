@@ -51,7 +51,8 @@ def workbook_rows(data: bytes) -> Iterator[list[str]]:
         raise
     except Exception as error:
         # A damaged or hostile file makes openpyxl raise nearly anything.
-        raise BlockError(f"Unable to read Excel file: {str(error)[:200] or type(error).__name__}") from error
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise BlockError(f"Unable to read Excel file: {reason}") from error
 
 
 def _check_unpacked_size(data: bytes) -> None:
