@@ -21,7 +21,14 @@ from tests.gateway import (
 
 TENANT_IDS = ("graph_id", "graph_exec_id", "api_key_id", "preset_id")
 MISSING = ("not found or access denied.", "not found.")
-OTHER_IDS = {"version": "1", "from_version": "1", "to_version": "1", "block_id": "echo"}
+OTHER_IDS = {
+    "version": "1",
+    "from_version": "1",
+    "to_version": "1",
+    "block_id": "echo",
+    "node_exec_id": "some-node-execution",
+    "name": "paid",
+}
 
 
 @dataclass
@@ -59,6 +66,10 @@ def _body(method: str, path: str) -> Any:
         return {"active_graph_version": 1}
     if path.endswith("/permissions"):
         return {"permissions": ["READ_GRAPH"]}
+    if path.endswith("/output"):
+        return {"outputs": {"out": [1]}}
+    if path.endswith("/deadline"):
+        return {"timeout_seconds": 60}
     return echo_graph_body() if method == "put" else {}
 
 
@@ -67,7 +78,10 @@ async def _snapshot(tenant: Tenant) -> list[Any]:
     paths = (
         "/api/graphs",
         f"/api/graphs/{graph}/versions",
+        f"/api/graphs/{graph}/settings",
         "/api/executions",
+        f"/api/executions/{run}/controls",
+        "/api/review/pending",
         f"/api/executions/{run}/results",
         "/api/api-keys",
         "/api/library/presets",

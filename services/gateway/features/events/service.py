@@ -25,7 +25,7 @@ MAX_LISTED: Final = 1_000
 MAX_TRIED: Final = 20
 """Others may deliver to the longest wait meanwhile; then it is the next one's turn."""
 
-TOKEN_HOLDER: Final = "token"
+STRANGER: Final = "token"
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class EventService:
         if event is None or owner is None:
             raise unknown
         try:
-            await self._deliver(owner, event, EventIn(payload=payload), by=TOKEN_HOLDER, key=None)
+            await self._deliver(owner, event, EventIn(payload=payload), by=STRANGER, key=None)
         except (ConflictError, NotFoundError) as error:
             raise unknown from error
 
