@@ -14,6 +14,18 @@ class ApiKeyStatus(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+class AwaitedEvent(Answer):
+    """`payload_schema`: JSON Schema that the payload must satisfy; null takes all."""
+
+    node_exec_id: str
+    node_id: str
+    graph_exec_id: str
+    name: str
+    payload_schema: dict[str, Any] | None
+    expires_at: AwareDatetime | None
+    created_at: AwareDatetime
+
+
 class Category(Answer):
     category: str
     description: str
@@ -21,6 +33,37 @@ class Category(Answer):
 
 class Contributor(Answer):
     name: str
+
+
+class ControlAction(StrEnum):
+    stop = "stop"
+    cancel = "cancel"
+    pause = "pause"
+    resume = "resume"
+    decide_review = "decide_review"
+    deliver_event = "deliver_event"
+    retry_node = "retry_node"
+    skip_node = "skip_node"
+    set_output = "set_output"
+    extend_deadline = "extend_deadline"
+    release_hold = "release_hold"
+
+
+class Control(Answer):
+    """The node executions that were affected."""
+
+    node_exec_ids: list[str]
+
+
+class ControlRecord(Answer):
+    """Who did what to an execution."""
+
+    id: str
+    action: ControlAction
+    at: AwareDatetime
+    requested_by: str
+    node_exec_id: str | None
+    details: dict[str, Any]
 
 
 class Cost(Answer):
@@ -43,9 +86,16 @@ class Deleted(Answer):
     version_counts: int
 
 
+class EventDelivered(Answer):
+    """The node execution that got the event."""
+
+    node_exec_id: str
+
+
 class EventKind(StrEnum):
     graph_execution_update = "graph_execution_update"
     node_execution_update = "node_execution_update"
+    review_reminder = "review_reminder"
 
 
 class ExecutionStatus(StrEnum):
@@ -121,6 +171,20 @@ class GraphMeta(Answer):
     updated_at: AwareDatetime
 
 
+class GraphSettings(Answer):
+    """
+    How the runs of a graph behave, whatever its version, unless a request says otherwise.
+
+    `human_in_the_loop_safe_mode`: false lets review blocks pass their data on unseen. `sensitive_action_safe_mode`:
+    the input of sensitive blocks is reviewed before they run. `hold_on_failure`: a run stays open when nothing else can
+    run and a node has failed.
+    """
+
+    human_in_the_loop_safe_mode: bool
+    sensitive_action_safe_mode: bool
+    hold_on_failure: bool
+
+
 class Health(Answer):
     status: Literal["healthy"] = "healthy"
 
@@ -193,37 +257,6 @@ class NodeChange(Answer):
 
     id: str
     changes: dict[str, dict[str, Any]]
-
-
-class NodeExecution(Answer):
-    """One firing of a node, values in full."""
-
-    user_id: str
-    graph_id: str
-    graph_version: int
-    graph_exec_id: str
-    node_exec_id: str
-    node_id: str
-    block_id: str
-    status: ExecutionStatus
-    input_data: dict[str, Any]
-    output_data: dict[str, list[Any]]
-    add_time: AwareDatetime
-    queue_time: AwareDatetime | None
-    start_time: AwareDatetime | None
-    end_time: AwareDatetime | None
-    execution_time: float | None
-    route_seq: int
-    error: str | None
-    error_code: str | None
-
-
-class NodeExecutionPage(Answer):
-    """Node executions in the order of routing; `next_node_cursor` goes into `after` for those that follow."""
-
-    node_executions: list[NodeExecution]
-    node_executions_total: int
-    next_node_cursor: str | None
 
 
 class NodeMove(Answer):
@@ -335,6 +368,19 @@ class Results(Answer):
     error: str | None
 
 
+class ReviewAction(Answer):
+    approved_count: int
+    rejected_count: int
+    failed_count: int = 0
+    error: str | None = None
+
+
+class ReviewStatus(StrEnum):
+    WAITING = "WAITING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+
+
 class RunReadiness(Answer):
     """Whether a run could start, given values for the inputs that the graph asks for."""
 
@@ -424,6 +470,15 @@ class ValidationWarning(Answer):
     message: str
 
 
+class WaitShown(Answer):
+    """What people see of a wait: in the node's row, in events, in the API."""
+
+    kind: str
+    until: AwareDatetime | None = None
+    name: str | None = None
+    graph_exec_id: str | None = None
+
+
 class ApiKey(Answer):
     """`head` and `tail` are `prefix` and `postfix`, `scopes` are `permissions`, `last_used` is `last_used_at`."""
 
@@ -504,7 +559,11 @@ class GraphDiff(Answer):
 
 
 class GraphExecutionMeta(Answer):
-    """A run in lists and as the answer to execute, stop and cancel. A large value is shown as a note of its size."""
+    """
+    A run in lists and as the answer to execute, stop and cancel. A large value is shown as a note of its size.
+
+    `status_reason`: why it is REVIEW, `reviews` or `failed_nodes`; `paused_at` only while it is paused.
+    """
 
     id: str
     user_id: str
@@ -525,6 +584,130 @@ class GraphExecutionMeta(Answer):
     error: str | None
     error_message: str | None
     error_code: str | None
+    status_reason: str | None = None
+    paused_at: AwareDatetime | None = None
+
+
+class GraphExecutionPage(Answer):
+    executions: list[GraphExecutionMeta]
+    pagination: Pagination
+
+
+class Graph(Answer):
+    """A graph version with everything that is derived from it, and the graphs it runs, directly or not."""
+
+    id: str
+    version: int
+    is_active: bool
+    name: str
+    description: str
+    instructions: str | None = None
+    recommended_schedule_cron: str | None = None
+    forked_from_id: str | None = None
+    forked_from_version: int | None = None
+    user_id: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    links: list[Link]
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    has_external_trigger: bool
+    has_human_in_the_loop: bool
+    has_sensitive_action: bool = False
+    trigger_setup_info: dict[str, Any] | None = None
+    nodes: list[Node]
+    sub_graphs: Annotated[
+        list[SubGraph],
+        Field(
+            description="Those of the owner, nearest first; in lists none.",
+            validate_default=True,
+        ),
+    ] = []
+    credentials_input_schema: dict[str, Any]
+
+
+class ImportReport(Answer):
+    """`runnable`: the graph can run, given values for its inputs and the credentials it needs."""
+
+    runnable: bool
+    message: str
+    findings: Annotated[list[Finding], Field(description="What stops a run comes first; at most 1000.")]
+    finding_count: Annotated[int, Field(description="How many there are in all.")]
+    missing_blocks: list[MissingBlock]
+    credentials: list[CredentialsNeed]
+
+
+class NodeExecution(Answer):
+    """One firing of a node, values in full."""
+
+    user_id: str
+    graph_id: str
+    graph_version: int
+    graph_exec_id: str
+    node_exec_id: str
+    node_id: str
+    block_id: str
+    status: ExecutionStatus
+    input_data: dict[str, Any]
+    output_data: dict[str, list[Any]]
+    add_time: AwareDatetime
+    queue_time: AwareDatetime | None
+    start_time: AwareDatetime | None
+    end_time: AwareDatetime | None
+    execution_time: float | None
+    route_seq: int
+    error: str | None
+    error_code: str | None
+    wait: WaitShown | None = None
+    pinned: bool = False
+
+
+class NodeExecutionPage(Answer):
+    """Node executions in the order of routing; `next_node_cursor` goes into `after` for those that follow."""
+
+    node_executions: list[NodeExecution]
+    node_executions_total: int
+    next_node_cursor: str | None
+
+
+class Review(Answer):
+    """A review. `payload` is what it is about, as the reviewer has left it; `processed`: it is decided."""
+
+    node_exec_id: str
+    node_id: str
+    user_id: str
+    graph_exec_id: str
+    graph_id: str
+    graph_version: int
+    payload: Any
+    instructions: str
+    editable: bool
+    status: ReviewStatus
+    review_message: str | None
+    was_edited: bool | None
+    processed: bool
+    decided_by: str | None
+    expires_at: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    reviewed_at: AwareDatetime | None
+
+
+class Validation(Answer):
+    """`valid`: saving the graph would succeed."""
+
+    valid: bool
+    message: str
+    node_errors: dict[str, dict[str, str]] = {}
+    run: RunReadiness
+    warnings: Annotated[list[ValidationWarning], Field(validate_default=True)] = []
+
+
+class ApiKeyCreated(Answer):
+    """`plain_text_key` is the key itself. No other answer ever shows it again."""
+
+    api_key: ApiKey
+    plain_text_key: str
 
 
 class GraphExecution(Answer):
@@ -549,71 +732,13 @@ class GraphExecution(Answer):
     error: str | None
     error_message: str | None
     error_code: str | None
+    status_reason: str | None = None
+    paused_at: AwareDatetime | None = None
     temporal_url: str | None
     outputs: dict[str, Any]
     node_executions: list[NodeExecution]
     node_executions_total: int
     next_node_cursor: str | None
-
-
-class GraphExecutionPage(Answer):
-    executions: list[GraphExecutionMeta]
-    pagination: Pagination
-
-
-class Graph(Answer):
-    """A graph version with everything that is derived from it, and all graphs it runs, directly or not."""
-
-    id: str
-    version: int
-    is_active: bool
-    name: str
-    description: str
-    instructions: str | None = None
-    recommended_schedule_cron: str | None = None
-    forked_from_id: str | None = None
-    forked_from_version: int | None = None
-    user_id: str
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    links: list[Link]
-    input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
-    has_external_trigger: bool
-    has_human_in_the_loop: bool
-    has_sensitive_action: bool = False
-    trigger_setup_info: dict[str, Any] | None = None
-    nodes: list[Node]
-    sub_graphs: Annotated[list[SubGraph], Field(validate_default=True)] = []
-    credentials_input_schema: dict[str, Any]
-
-
-class ImportReport(Answer):
-    """`runnable`: the graph can run, given values for its inputs and the credentials it needs."""
-
-    runnable: bool
-    message: str
-    findings: Annotated[list[Finding], Field(description="What stops a run comes first; at most 1000.")]
-    finding_count: Annotated[int, Field(description="How many there are in all.")]
-    missing_blocks: list[MissingBlock]
-    credentials: list[CredentialsNeed]
-
-
-class Validation(Answer):
-    """`valid`: saving the graph would succeed."""
-
-    valid: bool
-    message: str
-    node_errors: dict[str, dict[str, str]] = {}
-    run: RunReadiness
-    warnings: Annotated[list[ValidationWarning], Field(validate_default=True)] = []
-
-
-class ApiKeyCreated(Answer):
-    """`plain_text_key` is the key itself. No other answer ever shows it again."""
-
-    api_key: ApiKey
-    plain_text_key: str
 
 
 class Import(Answer):

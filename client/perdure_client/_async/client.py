@@ -1,6 +1,6 @@
 """The client itself: its parts, and the shortest ways to run a graph."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 from uuid import uuid4
 
@@ -8,14 +8,18 @@ import httpx2
 
 from perdure_client._async.api_keys import AsyncApiKeysCalls
 from perdure_client._async.blocks import AsyncBlocksCalls
+from perdure_client._async.events import AsyncEventsCalls
 from perdure_client._async.executions import PATIENCE_SECONDS, AsyncExecutionsCalls
 from perdure_client._async.graphs import AsyncGraphsCalls
 from perdure_client._async.presets import AsyncPresetsCalls
+from perdure_client._async.reviews import AsyncReviewsCalls
 from perdure_client._async.transport import AsyncTransport
 from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
 from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
+
+PinnedOutputs = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class AsyncPerdureClient:
@@ -28,6 +32,8 @@ class AsyncPerdureClient:
     Attributes:
         graphs: graphs and their versions.
         executions: runs of graphs.
+        reviews: what waits for a person's decision.
+        events: events from outside that runs wait for.
         presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
@@ -57,6 +63,8 @@ class AsyncPerdureClient:
         self._transport = AsyncTransport(settings, Retries(max_retries), http=transport)
         self.graphs = AsyncGraphsCalls(self._transport)
         self.executions = AsyncExecutionsCalls(self._transport)
+        self.reviews = AsyncReviewsCalls(self._transport)
+        self.events = AsyncEventsCalls(self._transport)
         self.presets = AsyncPresetsCalls(self._transport)
         self.blocks = AsyncBlocksCalls(self._transport)
         self.api_keys = AsyncApiKeysCalls(self._transport)
@@ -82,6 +90,10 @@ class AsyncPerdureClient:
         version: int | None = None,
         preset_id: str | None = None,
         nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
+        hold_on_failure: bool | None = None,
+        timeout_seconds: float | None = None,
+        test: bool = False,
+        pinned_outputs: Mapping[str, PinnedOutputs] | None = None,
         idempotency_key: str | None = None,
     ) -> GraphExecutionMeta:
         """Starts a run and answers at once.
@@ -94,6 +106,11 @@ class AsyncPerdureClient:
             version: the active one by default.
             preset_id: a preset for this graph; its values hold where `inputs` has none.
             nodes_input_masks: node id -> pin -> value, instead of whatever reaches that pin.
+            hold_on_failure: keeps the run open when nothing else can run and a node has failed; by default as the
+                graph is set.
+            timeout_seconds: how long the run may take; it fails then.
+            test: nodes emit their pinned outputs instead of running.
+            pinned_outputs: those of a test run, over the nodes' own: node id -> values by pin, or (pin, value) pairs.
             idempotency_key: 1 to 255 visible ASCII characters; the same key and request answer the same run, also
                 days later and from another process. A new one by default.
 
@@ -106,6 +123,12 @@ class AsyncPerdureClient:
         body: dict[str, Any] = {"inputs": dict(inputs or {})}
         if nodes_input_masks:
             body["nodes_input_masks"] = {node_id: dict(pins) for node_id, pins in nodes_input_masks.items()}
+        if pinned_outputs:
+            body["pinned_outputs"] = {
+                node_id: dict(values) if isinstance(values, Mapping) else list(values)
+                for node_id, values in pinned_outputs.items()
+            }
+        body |= given(hold_on_failure=hold_on_failure, timeout_seconds=timeout_seconds, test=test or None)
         return await self._transport.call(
             Request(
                 method="POST",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
+from perdure_client._async.controls import AsyncControlCalls
 from perdure_client._async.transport import AsyncTransport
 from perdure_client._following import ENDED, Following
 from perdure_client._pause import async_sleep
@@ -26,7 +27,7 @@ PATIENCE_SECONDS: Final = 120.0
 RECORD_SECONDS: Final = 0.2
 
 
-class AsyncExecutionsCalls:
+class AsyncExecutionsCalls(AsyncControlCalls):
     """Runs of graphs. Each method raises NotFound for a run that is not yours."""
 
     def __init__(self, transport: AsyncTransport) -> None:

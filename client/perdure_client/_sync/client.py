@@ -2,7 +2,7 @@
 
 """The client itself: its parts, and the shortest ways to run a graph."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 from uuid import uuid4
 
@@ -13,11 +13,15 @@ from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
 from perdure_client._sync.api_keys import ApiKeysCalls
 from perdure_client._sync.blocks import BlocksCalls
+from perdure_client._sync.events import EventsCalls
 from perdure_client._sync.executions import PATIENCE_SECONDS, ExecutionsCalls
 from perdure_client._sync.graphs import GraphsCalls
 from perdure_client._sync.presets import PresetsCalls
+from perdure_client._sync.reviews import ReviewsCalls
 from perdure_client._sync.transport import Transport
 from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
+
+PinnedOutputs = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class PerdureClient:
@@ -30,6 +34,8 @@ class PerdureClient:
     Attributes:
         graphs: graphs and their versions.
         executions: runs of graphs.
+        reviews: what waits for a person's decision.
+        events: events from outside that runs wait for.
         presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
@@ -59,6 +65,8 @@ class PerdureClient:
         self._transport = Transport(settings, Retries(max_retries), http=transport)
         self.graphs = GraphsCalls(self._transport)
         self.executions = ExecutionsCalls(self._transport)
+        self.reviews = ReviewsCalls(self._transport)
+        self.events = EventsCalls(self._transport)
         self.presets = PresetsCalls(self._transport)
         self.blocks = BlocksCalls(self._transport)
         self.api_keys = ApiKeysCalls(self._transport)
@@ -84,6 +92,10 @@ class PerdureClient:
         version: int | None = None,
         preset_id: str | None = None,
         nodes_input_masks: Mapping[str, Mapping[str, Any]] | None = None,
+        hold_on_failure: bool | None = None,
+        timeout_seconds: float | None = None,
+        test: bool = False,
+        pinned_outputs: Mapping[str, PinnedOutputs] | None = None,
         idempotency_key: str | None = None,
     ) -> GraphExecutionMeta:
         """Starts a run and answers at once.
@@ -96,6 +108,11 @@ class PerdureClient:
             version: the active one by default.
             preset_id: a preset for this graph; its values hold where `inputs` has none.
             nodes_input_masks: node id -> pin -> value, instead of whatever reaches that pin.
+            hold_on_failure: keeps the run open when nothing else can run and a node has failed; by default as the
+                graph is set.
+            timeout_seconds: how long the run may take; it fails then.
+            test: nodes emit their pinned outputs instead of running.
+            pinned_outputs: those of a test run, over the nodes' own: node id -> values by pin, or (pin, value) pairs.
             idempotency_key: 1 to 255 visible ASCII characters; the same key and request answer the same run, also
                 days later and from another process. A new one by default.
 
@@ -108,6 +125,12 @@ class PerdureClient:
         body: dict[str, Any] = {"inputs": dict(inputs or {})}
         if nodes_input_masks:
             body["nodes_input_masks"] = {node_id: dict(pins) for node_id, pins in nodes_input_masks.items()}
+        if pinned_outputs:
+            body["pinned_outputs"] = {
+                node_id: dict(values) if isinstance(values, Mapping) else list(values)
+                for node_id, values in pinned_outputs.items()
+            }
+        body |= given(hold_on_failure=hold_on_failure, timeout_seconds=timeout_seconds, test=test or None)
         return self._transport.call(
             Request(
                 method="POST",

@@ -9,6 +9,7 @@ from perdure_client._following import ENDED, Following
 from perdure_client._pause import sleep
 from perdure_client._request import Page, Request, given, nothing, one, one_or_none, page_of, path_of
 from perdure_client._retries import is_passing
+from perdure_client._sync.controls import ControlCalls
 from perdure_client._sync.transport import Transport
 from perdure_client.errors import PerdureError
 from perdure_client.models import (
@@ -28,7 +29,7 @@ PATIENCE_SECONDS: Final = 120.0
 RECORD_SECONDS: Final = 0.2
 
 
-class ExecutionsCalls:
+class ExecutionsCalls(ControlCalls):
     """Runs of graphs. Each method raises NotFound for a run that is not yours."""
 
     def __init__(self, transport: Transport) -> None:

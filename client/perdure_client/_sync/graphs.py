@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure_client._request import Page, Request, given, nothing, one, page_of, path_of
 from perdure_client._sync.transport import Transport
-from perdure_client.models import Deleted, Graph, GraphDiff, GraphMeta, Import, Validation
+from perdure_client.models import Deleted, Graph, GraphDiff, GraphMeta, GraphSettings, Import, Validation
 
 JsonObject = Mapping[str, Any]
 
@@ -129,6 +129,47 @@ class GraphsCalls:
                 path=path_of("api", "graphs", graph_id, "versions", "active"),
                 body={"active_graph_version": version},
                 read=nothing,
+                repeatable=True,
+            )
+        )
+
+    def settings(self, graph_id: str) -> GraphSettings:
+        """How the runs of a graph behave unless a request says otherwise. Raises NotFound."""
+        return self._transport.call(
+            Request(
+                method="GET",
+                path=path_of("api", "graphs", graph_id, "settings"),
+                read=one(GraphSettings),
+                repeatable=True,
+            )
+        )
+
+    def change_settings(
+        self,
+        graph_id: str,
+        *,
+        human_in_the_loop_safe_mode: bool | None = None,
+        sensitive_action_safe_mode: bool | None = None,
+        hold_on_failure: bool | None = None,
+    ) -> GraphSettings:
+        """Changes what is not None; the settings after it. Raises NotFound.
+
+        Args:
+            graph_id: the graph, whatever version of it runs.
+            human_in_the_loop_safe_mode: False lets review blocks pass their data on unseen.
+            sensitive_action_safe_mode: the input of sensitive blocks is reviewed before they run.
+            hold_on_failure: a run stays open when nothing else can run and a node has failed.
+        """
+        return self._transport.call(
+            Request(
+                method="PATCH",
+                path=path_of("api", "graphs", graph_id, "settings"),
+                body=given(
+                    human_in_the_loop_safe_mode=human_in_the_loop_safe_mode,
+                    sensitive_action_safe_mode=sensitive_action_safe_mode,
+                    hold_on_failure=hold_on_failure,
+                ),
+                read=one(GraphSettings),
                 repeatable=True,
             )
         )
