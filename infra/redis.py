@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -31,21 +31,41 @@ _CURSOR: Final = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
 _LONGEST_WAIT_SECONDS: Final = 4.0
 """Less than the time-out of the connection, which a waiting command must not run into."""
 
+_TIMEOUT_SECONDS: Final = 5
+_OPTIONS: Final[dict[str, Any]] = {
+    "socket_timeout": _TIMEOUT_SECONDS,
+    "socket_connect_timeout": _TIMEOUT_SECONDS,
+    "health_check_interval": 30,
+    "decode_responses": True,
+    # One shape of answers, whichever version of the protocol the URL asks for.
+    "legacy_responses": False,
+}
+
 _Streams = dict[str, list[tuple[str, dict[str, str]]]]
 
 
 def connect(settings: RedisSettings) -> "Redis":
     """A client with bounded waits; it connects on first use and again after a loss."""
-    return Redis.from_url(
+    return Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS, retry=_retry())
+
+
+def connect_queueing(settings: RedisSettings, *, max_connections: int) -> "Redis":
+    """A client for short commands: they queue for a few connections of its own.
+
+    Commands that wait for events may hold all connections of another client, and must not hold up these.
+    """
+    pool = BlockingConnectionPool.from_url(
         settings.redis_url.get_secret_value(),
-        socket_timeout=5,
-        socket_connect_timeout=5,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
-        decode_responses=True,
-        # One shape of answers, whichever version of the protocol the URL asks for.
-        legacy_responses=False,
+        max_connections=max_connections,
+        timeout=_TIMEOUT_SECONDS,
+        **_OPTIONS,
+        retry=_retry(),
     )
+    return Redis.from_pool(pool)
+
+
+def _retry() -> Retry:
+    return Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2)
 
 
 class RedisEventBus:
