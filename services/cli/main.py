@@ -13,6 +13,8 @@ from services.cli.commands import (
     blocks,
     demo,
     doctor,
+    events,
+    execution_controls,
     executions,
     graphs,
     keys,
@@ -20,6 +22,7 @@ from services.cli.commands import (
     new_block,
     presets,
     processes,
+    reviews,
     run,
     settings,
     stack,
@@ -39,7 +42,10 @@ app = typer.Typer(
 app.add_typer(run.app)
 app.add_typer(demo.app)
 app.add_typer(graphs.app, name="graphs")
+executions.app.add_typer(execution_controls.app)
 app.add_typer(executions.app, name="executions")
+app.add_typer(reviews.app, name="reviews")
+app.add_typer(events.app, name="events")
 app.add_typer(presets.app, name="presets")
 app.add_typer(blocks.app, name="blocks")
 app.add_typer(new_block.app)

@@ -24,13 +24,22 @@ COLOURS = {
     "TERMINATED": "yellow",
     "SUSPENDED": "yellow",
     "RUNNING": "cyan",
+    "REVIEW": "magenta",
+    "WAITING": "magenta",
+    "APPROVED": "green",
+    "REJECTED": "red",
     "QUEUED": "dim",
 }
 
 
 def print_json(value: Any) -> None:
     """A value, answers of the gateway in it as it gave them, and nothing else on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """As `print_json` prints it."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
 
 
 def print_json_line(value: Any) -> None:
