@@ -2,16 +2,29 @@
 
 import secrets
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from models.ids import OwnerKeyId, UserId
 
 TIMEZONE_NOT_SET = "not-set"
+ROLE_USER = "user"
+ROLE_ADMIN = "admin"
+
+
+class UserStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
 
 
 class User(BaseModel):
-    """`role` is "user" or "admin"; `timezone` an IANA name or "not-set"; `key_id` never changes."""
+    """`role` is "user" or "admin"; `timezone` an IANA name or "not-set"; `key_id` never changes.
+
+    Attributes:
+        local: the account is kept here, with or without a password: its role is ours, not that of a token.
+        token_version: our tokens and sessions of a local account count only with this number; a new password raises it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,13 +34,21 @@ class User(BaseModel):
     role: str = "user"
     timezone: str = TIMEZONE_NOT_SET
     key_id: OwnerKeyId
+    status: UserStatus = UserStatus.ACTIVE
+    local: bool = False
+    token_version: int = 0
+    email_verified_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
     last_login_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:
-        return self.role.casefold() == "admin"
+        return self.role.casefold() == ROLE_ADMIN
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status is UserStatus.SUSPENDED
 
     @property
     def display_name(self) -> str:
@@ -41,7 +62,7 @@ class User(BaseModel):
 
 
 class UserClaims(BaseModel):
-    """What a verified token says about its user."""
+    """What a verified token says about its user; `token_version` only if this installation made it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +72,7 @@ class UserClaims(BaseModel):
     name: str | None = None
     created_at: datetime | None = None
     last_sign_in_at: datetime | None = None
+    token_version: int | None = None
 
 
 def new_owner_key_id() -> OwnerKeyId:
