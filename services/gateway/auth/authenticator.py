@@ -56,4 +56,4 @@ class Authenticator:
                 raise UnauthenticatedError("Invalid API key")
             if key.last_used_at is None or now - key.last_used_at >= LAST_USED_PRECISION:
                 await unit.api_keys.touch(key, now=now)
-        return Principal(user=user, permissions=key.permissions)
+        return Principal(user=user, permissions=key.permissions, api_key_id=key.id)

@@ -3,31 +3,28 @@
 from collections.abc import Callable
 from typing import Annotated
 
-import structlog
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from models.api_keys import Permission
 from models.users import User
+from services.gateway.auth.identification import API_KEY_HEADER, identify
 from services.gateway.auth.principal import Principal
 from services.gateway.container import container_of
 
 bearer_scheme = HTTPBearer(
     bearerFormat="jwt", scheme_name="HTTPBearerJWT", auto_error=False, description="A user's token, or an API key."
 )
-api_key_scheme = APIKeyHeader(name="X-API-Key", scheme_name="APIKeyHeader", auto_error=False)
+api_key_scheme = APIKeyHeader(name=API_KEY_HEADER, scheme_name="APIKeyHeader", auto_error=False)
 
 
 async def authenticated(
     request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
-    api_key: Annotated[str | None, Security(api_key_scheme)],
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
+    _api_key: Annotated[str | None, Security(api_key_scheme)],
 ) -> Principal:
-    principal = await container_of(request).authenticator.authenticate(
-        bearer=bearer.credentials if bearer else None, api_key=api_key
-    )
-    structlog.contextvars.bind_contextvars(user_id=principal.user.id)
-    return principal
+    """The parameters only tell the OpenAPI document which credentials there are: see `identify`."""
+    return (await identify(request, container_of(request))).demand()
 
 
 def permitted(*permissions: Permission) -> Callable[[Principal], Principal]:

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from models.api_keys import Permission
 from models.errors import ForbiddenError
+from models.ids import ApiKeyId
 from models.users import User
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`permissions` is None for a bearer token, which may do everything its user may."""
+    """`permissions` and `api_key_id` are None for a bearer token, which may do everything its user may."""
 
     user: User
     permissions: frozenset[Permission] | None = None
+    api_key_id: ApiKeyId | None = None
 
     def demand(self, *needed: Permission) -> None:
         """Raises ForbiddenError if the API key lacks a permission."""
