@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from infra.postgres import Database
+from infra.stores.accounts import SqlAccountStore, SqlMailTokenStore, SqlPreferenceStore, SqlRefreshTokenStore
 from infra.stores.api_keys import SqlApiKeyStore
 from infra.stores.awaited_events import SqlAwaitedEventStore
 from infra.stores.execution_controls import SqlControlStore
@@ -22,6 +23,10 @@ from models.stores import UnitOfWork
 class SqlUnitOfWork:
     def __init__(self, session: AsyncSession) -> None:
         self.users = SqlUserStore(session)
+        self.accounts = SqlAccountStore(session)
+        self.refresh_tokens = SqlRefreshTokenStore(session)
+        self.mail_tokens = SqlMailTokenStore(session)
+        self.preferences = SqlPreferenceStore(session)
         self.api_keys = SqlApiKeyStore(session)
         self.graphs = SqlGraphStore(session)
         self.executions = SqlExecutionStore(session)

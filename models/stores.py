@@ -14,6 +14,7 @@ from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
 from models.graph import Graph, GraphSummary
 from models.graph_settings import GraphSettings, GraphSettingsChange
+from models.identity import AccountStore, MailTokenStore, PreferenceStore, RefreshTokenStore, UserDirectory
 from models.ids import ApiKeyId, GraphExecId, GraphId, NodeExecId, NodeId, PresetId, UserId
 from models.pages import Page, PageRequest
 from models.presets import Preset, PresetChange
@@ -23,7 +24,7 @@ from models.values import Values
 from models.wire import NodeRecord, RunIdentity, RunOpening
 
 
-class UserStore(Protocol):
+class UserStore(UserDirectory, Protocol):
     async def find(self, user_id: UserId) -> User | None: ...
 
     async def find_by_email(self, email: str) -> User | None:
@@ -31,7 +32,10 @@ class UserStore(Protocol):
         ...
 
     async def ensure(self, claims: UserClaims, *, now: datetime) -> User:
-        """The user of a verified token: made on first sight; role and last login follow the token."""
+        """The user of a verified token: made on first sight; role and last login follow the token.
+
+        The role of a local account is its own.
+        """
         ...
 
     async def update(
@@ -147,8 +151,8 @@ class ExecutionStore(Protocol):
         """Newest first; those that a query finds."""
         ...
 
-    async def list_open(self, user_id: UserId, graph_id: GraphId) -> Sequence[GraphExecId]:
-        """Executions of a graph that have not ended, deleted ones too."""
+    async def list_open(self, user_id: UserId, graph_id: GraphId | None = None) -> Sequence[GraphExecId]:
+        """Executions of a graph, or of all, that have not ended, deleted ones too."""
         ...
 
     async def list_nodes(
@@ -269,6 +273,18 @@ class UnitOfWork(Protocol):
 
     @property
     def users(self) -> UserStore: ...
+
+    @property
+    def accounts(self) -> AccountStore: ...
+
+    @property
+    def refresh_tokens(self) -> RefreshTokenStore: ...
+
+    @property
+    def mail_tokens(self) -> MailTokenStore: ...
+
+    @property
+    def preferences(self) -> PreferenceStore: ...
 
     @property
     def api_keys(self) -> ApiKeyStore: ...

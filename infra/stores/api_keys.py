@@ -23,7 +23,7 @@ class SqlApiKeyStore:
 
     async def find_by_hash(self, key_hash: str) -> ApiKey | None:
         row = (await self._session.scalars(select(ApiKeyRow).where(col(ApiKeyRow.hash) == key_hash))).one_or_none()
-        return _api_key(row) if row else None
+        return to_api_key(row) if row else None
 
     async def ensure(self, key: ApiKey) -> None:
         values = {**key.model_dump(exclude={"permissions"}), "permissions": sorted(key.permissions)}
@@ -49,7 +49,7 @@ class SqlApiKeyStore:
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise _missing(key_id)
-        return _api_key(row)
+        return to_api_key(row)
 
     async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[ApiKey]:
         mine = select(ApiKeyRow).where(col(ApiKeyRow.user_id) == user_id)
@@ -59,7 +59,7 @@ class SqlApiKeyStore:
             .limit(page.page_size)
         )
         total = await self._session.scalar(select(func.count()).select_from(mine.subquery()))
-        return Page(items=tuple(map(_api_key, rows)), total_items=total or 0)
+        return Page(items=tuple(map(to_api_key, rows)), total_items=total or 0)
 
     async def lock_active_count(self, user_id: UserId) -> int:
         # Everyone who adds a key of this user queues at the user's row; rows that only refer to it are not held up.
@@ -92,14 +92,14 @@ class SqlApiKeyStore:
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise _missing(key_id)
-        return _api_key(row)
+        return to_api_key(row)
 
 
 def _missing(key_id: ApiKeyId) -> NotFoundError:
     return NotFoundError(f"API key #{key_id} not found or access denied.")
 
 
-def _api_key(row: ApiKeyRow) -> ApiKey:
+def to_api_key(row: ApiKeyRow) -> ApiKey:
     # A permission that a newer release granted means nothing to this one.
     permissions = _KNOWN_PERMISSIONS.intersection(row.permissions)
     return ApiKey.model_validate({**row.model_dump(), "permissions": permissions})

@@ -79,14 +79,14 @@ class SqlExecutionStore:
         total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
         return Page(items=items, total_items=total or 0)
 
-    async def list_open(self, user_id: UserId, graph_id: GraphId) -> Sequence[GraphExecId]:
-        ids = await self._session.scalars(
-            select(col(GraphExecutionRow.id)).where(
-                col(GraphExecutionRow.user_id) == user_id,
-                col(GraphExecutionRow.graph_id) == graph_id,
-                col(GraphExecutionRow.status).not_in([status.value for status in TERMINAL_STATUSES]),
-            )
+    async def list_open(self, user_id: UserId, graph_id: GraphId | None = None) -> Sequence[GraphExecId]:
+        wanted = select(col(GraphExecutionRow.id)).where(
+            col(GraphExecutionRow.user_id) == user_id,
+            col(GraphExecutionRow.status).not_in([status.value for status in TERMINAL_STATUSES]),
         )
+        if graph_id is not None:
+            wanted = wanted.where(col(GraphExecutionRow.graph_id) == graph_id)
+        ids = await self._session.scalars(wanted)
         return [GraphExecId(graph_exec_id) for graph_exec_id in ids]
 
     async def list_nodes(

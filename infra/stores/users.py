@@ -1,16 +1,25 @@
 """SQL for users."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
+from infra.stores.all_tables import import_all_tables
 from models.errors import NotFoundError
 from models.ids import UserId
+from models.pages import Page, PageRequest
+from models.tables.execution import GraphExecutionRow
+from models.tables.graph import GraphRow
 from models.tables.user import UserRow
-from models.users import User, UserClaims, new_owner_key_id
+from models.users import User, UserClaims, UserStatus, new_owner_key_id
+
+KEPT_ON_ERASURE: Final = "kept_on_erasure"
+"""`Table.info` of tables whose rows outlive their user, such as records of who did what."""
 
 
 class SqlUserStore:
@@ -19,24 +28,24 @@ class SqlUserStore:
 
     async def find(self, user_id: UserId) -> User | None:
         row = await self._session.get(UserRow, user_id)
-        return _user(row) if row else None
+        return to_user(row) if row else None
 
     async def find_by_email(self, email: str) -> User | None:
         same = select(UserRow).where(func.lower(UserRow.email) == email.lower())
         row = await self._session.scalar(same.order_by(col(UserRow.created_at), col(UserRow.id)).limit(1))
-        return _user(row) if row else None
+        return to_user(row) if row else None
 
     async def ensure(self, claims: UserClaims, *, now: datetime) -> User:
         known = await self._session.get(UserRow, claims.id)
         if known is None:
             return await self._create(claims, now=now)
         changes: dict[str, object] = {}
-        if known.role != claims.role:
+        if known.role != claims.role and not known.local:
             changes["role"] = claims.role
         if claims.last_sign_in_at and (known.last_login_at is None or known.last_login_at < claims.last_sign_in_at):
             changes["last_login_at"] = claims.last_sign_in_at
         if not changes:
-            return _user(known)
+            return to_user(known)
         return await self._change(claims.id, changes, now=now)
 
     async def _create(self, claims: UserClaims, *, now: datetime) -> User:
@@ -54,13 +63,51 @@ class SqlUserStore:
         # Another request with the same new token may be a moment ahead; then its row counts.
         await self._session.execute(insert(UserRow).values(values).on_conflict_do_nothing(index_elements=["id"]))
         row = await self._session.get_one(UserRow, claims.id)
-        return _user(row)
+        return to_user(row)
 
     async def update(
         self, user_id: UserId, *, now: datetime, name: str | None, email: str | None, timezone: str | None
     ) -> User:
         given = {"name": name, "email": email, "timezone": timezone}
         return await self._change(user_id, {k: v for k, v in given.items() if v is not None}, now=now)
+
+    async def list_users(
+        self, page: PageRequest, *, search: str | None = None, status: UserStatus | None = None
+    ) -> Page[User]:
+        wanted = select(UserRow)
+        if status is not None:
+            wanted = wanted.where(col(UserRow.status) == status.value)
+        if search:
+            columns = (UserRow.id, UserRow.email, UserRow.name)
+            wanted = wanted.where(or_(*(col(column).icontains(search, autoescape=True) for column in columns)))
+        rows = await self._session.scalars(
+            wanted.order_by(col(UserRow.created_at).desc(), col(UserRow.id).desc())
+            .offset(page.offset)
+            .limit(page.page_size)
+        )
+        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
+        return Page(items=tuple(map(to_user, rows)), total_items=total or 0)
+
+    async def set_status(self, user_id: UserId, status: UserStatus, *, now: datetime) -> User:
+        return await self._change(user_id, {"status": status.value}, now=now)
+
+    async def erase(self, user_id: UserId) -> Sequence[str]:
+        runs = select(col(GraphExecutionRow.id)).where(col(GraphExecutionRow.user_id) == user_id)
+        graphs = select(col(GraphRow.id)).where(col(GraphRow.user_id) == user_id)
+        import_all_tables()
+        run_ids = (await self._session.scalars(runs)).all()
+        tables = [table for table in reversed(SQLModel.metadata.sorted_tables) if not table.info.get(KEPT_ON_ERASURE)]
+        # Rows that name the user only through a run or a graph go first, while that still tells whose they are.
+        for table in tables:
+            if "user_id" not in table.c and "graph_exec_id" in table.c:
+                await self._session.execute(delete(table).where(table.c.graph_exec_id.in_(runs)))
+            elif "user_id" not in table.c and "graph_id" in table.c:
+                await self._session.execute(delete(table).where(table.c.graph_id.in_(graphs)))
+        for table in tables:
+            if "user_id" in table.c:
+                await self._session.execute(delete(table).where(table.c.user_id == user_id))
+        await self._session.execute(delete(UserRow).where(col(UserRow.id) == user_id))
+        return run_ids
 
     async def _change(self, user_id: UserId, changes: dict[str, object], *, now: datetime) -> User:
         statement = (
@@ -73,8 +120,8 @@ class SqlUserStore:
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise NotFoundError(f"User {user_id!r} does not exist.")
-        return _user(row)
+        return to_user(row)
 
 
-def _user(row: UserRow) -> User:
+def to_user(row: UserRow) -> User:
     return User.model_validate(row.model_dump())
