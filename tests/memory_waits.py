@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from models.controls import ControlRecord, RunPhase
+from models.controls import ControlAction, ControlRecord, RunPhase
 from models.ids import GraphExecId, NodeExecId
 from models.reviews import AwaitedEvent, AwaitedEventStatus, OpenEvent, OpenReview, Review, ReviewStatus
 from models.waits import Resolution
 from models.wire import RunIdentity
 
 Key = tuple[NodeExecId, int]
+
+_REPLACED = {
+    ControlAction.SKIP_NODE: "The node was skipped",
+    ControlAction.SET_OUTPUT: "The outputs of the node were set",
+}
 
 
 class MemoryWaitRecorder:
@@ -81,6 +86,12 @@ class MemoryWaitRecorder:
     async def record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
         for control in controls:
             self.controls.setdefault((run.graph_exec_id, control.id), control)
+            message = _REPLACED.get(control.action)
+            if message is not None:
+                end = Resolution(kind="rejected", message=message, by=control.requested_by, at=control.at)
+                for id, generation in {*self.reviews, *self.events}:
+                    if id == control.node_exec_id:
+                        await self.end_wait(id, generation, end)
 
     async def record_phase(self, run: RunIdentity, phase: RunPhase) -> None:
         known = self.phases.get(run.graph_exec_id)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from infra.postgres import Database
-from models.controls import ControlRecord, RunPhase
+from models.controls import ControlAction, ControlRecord, RunPhase
 from models.execution import ExecutionStatus
 from models.ids import GraphExecId, NodeExecId
 from models.reviews import AwaitedEventStatus, OpenEvent, OpenReview, ReviewStatus
@@ -28,6 +28,12 @@ _controls: Table = ExecutionControlRow.__table__  # pyright: ignore[reportAttrib
 STOPPED: Final = "Execution was stopped by user"
 ENDED: Final = "Execution has ended"
 EXPIRED: Final = "Nobody decided in time"
+
+_REPLACED: Final = {
+    ControlAction.SKIP_NODE: "The node was skipped",
+    ControlAction.SET_OUTPUT: "The outputs of the node were set",
+}
+"""An operator has decided for the node instead of what it waited for."""
 
 _ENDED_RANK: Final = ExecutionStatus.TERMINATED.rank
 
@@ -94,6 +100,9 @@ class PostgresWaitRecorder:
     async def record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
         async with self._database.transaction() as session:
             await insert_controls(session, run, controls)
+            for control in controls:
+                if control.action in _REPLACED:
+                    await _end_replaced(session, control)
 
     async def record_phase(self, run: RunIdentity, phase: RunPhase) -> None:
         status = ExecutionStatus(phase.status)
@@ -156,6 +165,27 @@ async def close_waits(
         update(_events)
         .where(_events.c.graph_exec_id == graph_exec_id, _events.c.status == AwaitedEventStatus.WAITING.value)
         .values(status=AwaitedEventStatus.ENDED.value, ended_at=at)
+    )
+
+
+async def _end_replaced(session: AsyncSession, control: ControlRecord) -> None:
+    """Ends what a node execution waits for that an operator has ended."""
+    await session.execute(
+        update(_reviews)
+        .where(_reviews.c.node_exec_id == control.node_exec_id, _reviews.c.status == ReviewStatus.WAITING.value)
+        .values(
+            status=ReviewStatus.REJECTED.value,
+            review_message=_REPLACED[control.action],
+            was_edited=False,
+            decided_by=control.requested_by or None,
+            updated_at=control.at,
+            reviewed_at=control.at,
+        )
+    )
+    await session.execute(
+        update(_events)
+        .where(_events.c.node_exec_id == control.node_exec_id, _events.c.status == AwaitedEventStatus.WAITING.value)
+        .values(status=AwaitedEventStatus.ENDED.value, ended_at=control.at)
     )
 
 

@@ -322,6 +322,30 @@ async def test_controls_are_kept_once_and_oldest_first(waits: Waits, run: RunIde
     await waits.recorder.record_controls(run, [])
 
 
+@pytest.mark.parametrize("action", [ControlAction.SKIP_NODE, ControlAction.SET_OUTPUT, ControlAction.RETRY_NODE])
+async def test_a_node_that_an_operator_ends_waits_no_more(waits: Waits, run: RunIdentity, action: Any) -> None:
+    opened, other, awaited = review(), review(), event()
+    await waits.recorder.open_review(run, opened)
+    await waits.recorder.open_review(run, other)
+    await waits.recorder.open_event(run, awaited)
+    ended = [
+        control("a", 7).model_copy(update={"action": action, "node_exec_id": opened.node_exec_id}),
+        control("b", 8).model_copy(update={"action": action, "node_exec_id": awaited.node_exec_id}),
+    ]
+    await waits.recorder.record_controls(run, ended)
+    found = await waits.review(run, opened.node_exec_id)
+    untouched = await waits.review(run, other.node_exec_id)
+    assert found is not None
+    assert untouched is not None
+    assert untouched.status is ReviewStatus.WAITING
+    if action is ControlAction.RETRY_NODE:
+        assert found.status is ReviewStatus.WAITING
+        assert len(await waits.waiting(run)) == 1
+    else:
+        assert (found.status, found.decided_by, found.reviewed_at) == ("REJECTED", "ann", at(7))
+        assert await waits.waiting(run) == []
+
+
 PHASES = (
     RunPhase(number=1, status="REVIEW", reason="reviews"),
     RunPhase(number=2, status="RUNNING", paused_at=at(7)),

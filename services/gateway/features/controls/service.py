@@ -16,7 +16,7 @@ from models.controls import (
     GivenOutputs,
     NodeControl,
 )
-from models.errors import ConflictError, InvalidRequestError, PayloadTooLargeError
+from models.errors import ConflictError, InvalidRequestError, NotFoundError, PayloadTooLargeError
 from models.execution_records import GraphExecutionRecord
 from models.ids import GraphExecId, NodeExecId, NodeId
 from models.json_values import dump_json
@@ -136,13 +136,27 @@ class ControlService:
     ) -> ControlAnswer:
         async with self._units() as unit:
             run = await get_open_run(unit, user.id, graph_exec_id)
-        return await self._runner.control(
-            run.id,
-            owner_key_id=user.key_id,
-            action=action,
-            argument=argument,
-            request_id=request_id(user.id, action, given, key=key),
-        )
+        try:
+            return await self._runner.control(
+                run.id,
+                owner_key_id=user.key_id,
+                action=action,
+                argument=argument,
+                request_id=request_id(user.id, action, given, key=key),
+            )
+        except ConflictError:
+            # A run does not remember all executions that have ended, and so cannot tell them from those of others.
+            await self._check_exists(run, argument)
+            raise
+
+    async def _check_exists(self, run: GraphExecutionRecord, argument: Wire) -> None:
+        """Raises NotFoundError if the argument is about a node execution that the run does not have."""
+        node_exec_id: NodeExecId | None = getattr(argument, "node_exec_id", None)
+        if node_exec_id is None:
+            return
+        async with self._units() as unit:
+            if await unit.executions.find_node(run.id, node_exec_id) is None:
+                raise NotFoundError(f"Node execution #{node_exec_id[:255]} not found or access denied.")
 
     async def _set_paused(
         self, user: User, graph_exec_id: GraphExecId, given: ReasonIn, *, wanted: bool
