@@ -75,6 +75,18 @@ class PayloadTooLargeError(InvalidRequestError):
     code = "payload_too_large"
 
 
+class RequestTimeoutError(InvalidRequestError):
+    """The body of a request comes too slowly."""
+
+    code = "request_timeout"
+
+
+class UnsupportedMediaTypeError(InvalidRequestError):
+    """The body of a request is, or says it is, of another type than the route takes."""
+
+    code = "unsupported_media_type"
+
+
 class IdempotencyKeyReusedError(InvalidRequestError):
     code = "idempotency_key_reused"
 
@@ -110,6 +122,20 @@ class TooManyRequestsError(AppError):
     severity = Severity.LOW
     category = Category.RESOURCE
     retryable = True
+
+
+class RateLimitExceededError(TooManyRequestsError):
+    """A caller has used up what a window of time grants. `reset`: seconds since 1970, when there is room again."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(self, *, limit: int, remaining: int, reset: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            "Rate limit exceeded",
+            user_message="Too many requests. Please try again later.",
+            details={"limit": limit, "remaining": remaining, "reset": reset},
+        )
+        self.retry_after_seconds = retry_after_seconds
 
 
 class InsufficientCreditsError(AppError):

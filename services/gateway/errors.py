@@ -27,11 +27,14 @@ from models.errors import (
     InvalidRequestError,
     NotFoundError,
     PayloadTooLargeError,
+    RateLimitExceededError,
+    RequestTimeoutError,
     ServiceUnavailableError,
     Severity,
     TooManyRequestsError,
     UnauthenticatedError,
     UnknownBlockError,
+    UnsupportedMediaTypeError,
 )
 from models.ids import new_id
 from models.json_values import normalise_json
@@ -47,7 +50,9 @@ _STATUS: Final[Mapping[type[AppError], int]] = {
     NotFoundError: 404,
     UnknownBlockError: 404,
     ConflictError: 409,
+    RequestTimeoutError: 408,
     PayloadTooLargeError: 413,
+    UnsupportedMediaTypeError: 415,
     IdempotencyKeyReusedError: 422,
     TooManyRequestsError: 429,
     BlockError: 400,
@@ -155,6 +160,9 @@ def _app_problem(error: AppError) -> _Problem:
     detail: Any = error.user_message
     if isinstance(error, GraphValidationError):
         detail = {"type": "validation_error", "message": error.user_message, "node_errors": error.node_errors}
+    if isinstance(error, RateLimitExceededError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+        detail = {"error": error.message, "message": error.user_message, **error.details}
     for_operators = status == HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, _ABOUT_SERVERS)
     if for_operators and error.user_message == error.message:
         # Such a message is for operators: it may name hosts and settings.
