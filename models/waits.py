@@ -13,7 +13,7 @@ from pydantic import Field
 
 from models.ids import GraphExecId, GraphId
 from models.values import Value
-from models.wire_model import Wire
+from models.wire_model import Tagged, Wire
 
 Emissions = tuple[tuple[str, Any], ...]
 
@@ -110,7 +110,7 @@ WaitEnd = Decided | Delivered | Expired | AgentEnded
 # --- how the workflow carries it out ----------------------------------------------------------------------------
 
 
-class TimerWait(Wire):
+class TimerWait(Tagged):
     """Ticks at `fires_at`, then every `every_seconds`, `count` times in all."""
 
     kind: Literal["timer"] = "timer"
@@ -119,7 +119,7 @@ class TimerWait(Wire):
     every_seconds: float = 0.0
 
 
-class ReviewWait(Wire):
+class ReviewWait(Tagged):
     """`on_expiry`: what counts as decided when nobody has by then; `remind_at` in ascending order."""
 
     kind: Literal["review"] = "review"
@@ -129,13 +129,13 @@ class ReviewWait(Wire):
     remind_at: tuple[datetime, ...] = ()
 
 
-class EventWait(Wire):
+class EventWait(Tagged):
     kind: Literal["event"] = "event"
     name: str
     expires_at: datetime | None = None
 
 
-class ChildWait(Wire):
+class ChildWait(Tagged):
     """The run of another graph, which begins by compiling its plan. `masks`: node id -> pin -> value."""
 
     kind: Literal["child"] = "child"

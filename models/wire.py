@@ -11,7 +11,7 @@ from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.plan import ExecutionPlan, PlanReview
 from models.values import Value
 from models.waits import Resumption, Wait, WaitShown
-from models.wire_model import Wire
+from models.wire_model import Tagged, Wire
 
 
 class RunIdentity(Wire):
@@ -162,7 +162,7 @@ class NodeCallResult(Wire):
     error: str | None = None
 
 
-class BlockFinished(Wire):
+class BlockFinished(Tagged):
     """The block ran to its end.
 
     Attributes:
@@ -180,7 +180,7 @@ class BlockFinished(Wire):
     stored_bytes: int = 0
 
 
-class Continue(Wire):
+class Continue(Tagged):
     """The block wants these nodes fired, and to be dispatched again with their results and `state_ref`."""
 
     kind: Literal["continue"] = "continue"
@@ -188,7 +188,7 @@ class Continue(Wire):
     state_ref: Value = Value()
 
 
-class BlockWaiting(Wire):
+class BlockWaiting(Tagged):
     """The node execution waits. Its row says so already.
 
     Attributes:

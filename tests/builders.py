@@ -7,6 +7,7 @@ from typing import Any
 from activities.blocks.registry import BlockRegistry
 from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable, check_structure
+from models.controls import RunOptions
 from models.graph import Graph, Link, Node
 from models.ids import BlockId, GraphExecId, GraphId, LinkId, NodeId, UserId, new_id
 from models.value_store import ValueStore
@@ -59,11 +60,13 @@ async def make_run(
     values: ValueStore,
     inputs: Mapping[str, Any] | None = None,
     masks: Mapping[str, Mapping[str, Any]] | None = None,
+    pinned: Mapping[str, Sequence[tuple[str, Any]]] | None = None,
+    run_options: RunOptions | None = None,
 ) -> ExecuteGraphInput:
     """The workflow input the gateway makes of a graph and the inputs of a run."""
     graph_exec_id = GraphExecId(new_id())
-    check_runnable(graph, blocks, inputs=inputs or {}, masks=masks)
-    plan = await compile_plan(graph, blocks, values=values, graph_exec_id=graph_exec_id, masks=masks)
+    check_runnable(graph, blocks, inputs=inputs or {}, masks=masks, pinned=pinned)
+    plan = await compile_plan(graph, blocks, values=values, graph_exec_id=graph_exec_id, masks=masks, pinned=pinned)
     packed = await values.pack_all(inputs or {}, graph_exec_id=graph_exec_id, inline_budget_bytes=256 * 1024)
     return ExecuteGraphInput(
         run=RunIdentity(
@@ -71,4 +74,5 @@ async def make_run(
         ),
         plan=plan,
         opening=RunOpening(inputs=packed, created_at=datetime.now(UTC)),
+        options=run_options or RunOptions(),
     )

@@ -15,8 +15,11 @@ from infra.postgres import Database
 from infra.settings import Settings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.temporal.runner import TemporalGraphRunner
+from infra.unit_of_work import UnitsOfWork
+from models.execution_records import GraphExecutionRecord
 from models.graph import Graph
 from models.ids import GraphExecId, OwnerKeyId, workflow_id
+from models.users import UserClaims
 from models.value_store import ValueStore
 from models.values import Value
 from models.wire import ExecuteGraphInput, ExecuteGraphResult, NodeRecord, RunIdentity
@@ -72,6 +75,23 @@ class Engine:
             user_id=graph.user_id,
         )
         return list(await self.recorder.list_output_values(run, [node.id for node in graph.nodes]))
+
+    async def save(self, graph: Graph) -> Graph:
+        """Stores a graph and its owner, for runs that load it themselves."""
+        async with UnitsOfWork(self.database)() as unit:
+            email = f"{graph.user_id}@example.com"
+            await unit.users.ensure(UserClaims(id=graph.user_id, email=email), now=graph.created_at)
+            await unit.graphs.add_version(graph)
+        return graph
+
+    async def all_nodes(self, handle: "WorkflowHandle[Any, Any]") -> list[NodeRecord]:
+        """Node executions of a run as recorded, whatever their status, by route_seq."""
+        async with UnitsOfWork(self.database)() as unit:
+            return list(await unit.executions.list_nodes(graph_exec_id_of(handle), after=None, limit=10_000))
+
+    async def find_run(self, graph: Graph, handle: "WorkflowHandle[Any, Any]") -> GraphExecutionRecord | None:
+        async with UnitsOfWork(self.database)() as unit:
+            return await unit.executions.find(graph.user_id, graph_exec_id_of(handle))
 
     def on_task_queue(self, task_queue: str) -> "Engine":
         return replace(self, task_queue=task_queue)

@@ -1,6 +1,7 @@
 """Blocks that only tests need: what they do to the world, or how they fail, can be steered by their input."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -272,6 +273,48 @@ class CounterBlock(Block[CounterInput]):
         yield "again" if input.value + 1 < input.limit else "done", input.value + 1
 
 
+class SensitiveBlock(EchoBlock):
+    id = "sensitive"
+    description = "Does what somebody should see first."
+    is_sensitive = True
+
+
+class StreamInput(BlockInput):
+    count: int = pin()
+    pause: float = pin(0.0)
+    fail_at: int | None = pin(None)
+    die_at: int | None = pin(None)
+
+
+class StreamBlock(Block[StreamInput]):
+    """Numbers, one by one. `fail_at`: then it fails; `die_at`: then the first attempt kills its process."""
+
+    id = "stream"
+    description = "Emits while it runs."
+    effect = BlockEffect.READ
+    streams = True
+    replayable_stream = True
+    Input = StreamInput
+    Output = ValueOutput
+
+    async def run(self, input: StreamInput, context: BlockContext) -> AsyncIterator[Emission]:
+        for number in range(input.count):
+            if number == input.fail_at:
+                raise BlockError("no more")
+            if number == input.die_at and context.attempt == 1:
+                os._exit(1)
+            yield "out", number
+            if input.pause:
+                await asyncio.sleep(input.pause)
+
+
+class OnceStreamBlock(StreamBlock):
+    """The same, but what it emits may differ from attempt to attempt."""
+
+    id = "once_stream"
+    replayable_stream = False
+
+
 class SwitchedOffBlock(EchoBlock):
     id = "switched_off"
     description = "Is disabled."
@@ -323,6 +366,9 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     ShortTimeoutBlock,
     ToolCallsBlock,
     CounterBlock,
+    SensitiveBlock,
+    StreamBlock,
+    OnceStreamBlock,
     SwitchedOffBlock,
     VaultBlock,
 )

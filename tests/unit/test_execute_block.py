@@ -64,6 +64,8 @@ class Bench:
             credits=NoCredits(),
             clock=SystemClock(),
             services={},
+            waits=None,  # type: ignore[arg-type]
+            runner=None,  # type: ignore[arg-type]
         )
         self.task = ExecuteBlockInput(
             run=RunIdentity(

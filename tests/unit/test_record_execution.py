@@ -42,6 +42,8 @@ async def record_all(recorder: PickyRecorder) -> None:
         recording=None,  # type: ignore[arg-type]
         values=None,  # type: ignore[arg-type]
         runner=None,  # type: ignore[arg-type]
+        waits=None,  # type: ignore[arg-type]
+        clock=None,  # type: ignore[arg-type]
     )
     run = RunIdentity(graph_exec_id=GraphExecId(new_id()), graph_id=GraphId("g"), graph_version=1, user_id=UserId("u"))
     task = RecordExecutionsInput(run=run, records=tuple(record(name) for name in "abc"))
