@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import ConfigurationError
+from models.rate_limits import MAX_BURST_REQUESTS, MAX_REQUESTS_PER_MINUTE, MAX_WINDOW_SECONDS
 
 MIN_TOKEN_KEY_CHARACTERS: Final = 32
 """Of JWT_VERIFY_KEY in production: a shorter one can be guessed from any token."""
@@ -129,12 +130,87 @@ class CodecSettings(_Settings):
     )
 
 
+SessionPolicy = Literal["record", "re-login", "revoke"]
+JwtAlgorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+
+
 class AuthSettings(_Settings):
     """Who may call the gateway."""
 
-    jwt_verify_key: SecretStr = Field(default=SecretStr(""), description="Key that verifies bearer tokens (HS256)")
-    jwt_algorithm: Literal["HS256"] = Field(default="HS256", description="Algorithm of bearer tokens")
+    enable_auth: bool = Field(
+        default=True, description="false: everybody is one local administrator; refused in production"
+    )
+    jwt_verify_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("jwt_verify_key", "jwt_secret_key"),
+        description="Key that verifies bearer tokens: a secret (HS...) or a public key in PEM (also JWT_SECRET_KEY)",
+    )
+    jwt_algorithm: JwtAlgorithm = Field(
+        default="HS256", description="Algorithm of bearer tokens: HS, RS or ES with 256, 384 or 512"
+    )
+    jwt_signing_key: SecretStr | None = Field(
+        default=None, description="Private key in PEM for our own tokens, if JWT_ALGORITHM is RS... or ES..."
+    )
     jwt_audience: str = Field(default="authenticated", description="Required aud claim")
+    jwt_issuer: str | None = Field(default=None, description="Required iss claim; without it any issuer counts")
+    jwt_leeway_seconds: int = Field(default=10, ge=0, le=300, description="How far clocks may differ")
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where an external identity provider publishes its keys (RS..., ES...)"
+    )
+    jwt_jwks_lifetime_seconds: int = Field(
+        default=300, ge=10, le=86_400, description="After so long published keys are fetched again"
+    )
+    jwt_jwks_pause_seconds: int = Field(
+        default=30, ge=1, le=3_600, description="Unknown key ids make us fetch at most once in so long"
+    )
+    supabase_url: str | None = Field(
+        default=None, description="A Supabase project as identity provider: its issuer and keys"
+    )
+    supabase_anon_key: SecretStr | None = Field(default=None, description="Set together with SUPABASE_URL")
+    supabase_service_role_key: SecretStr | None = Field(default=None, description="For administration of that project")
+
+
+class IdentitySettings(_Settings):
+    """Accounts with passwords, kept here."""
+
+    identity_provider: Literal["auto", "built-in", "external"] = Field(
+        default="auto", description="auto: built-in unless JWT_JWKS_URL or SUPABASE_URL names another"
+    )
+    auth_registration: Literal["auto", "open", "closed"] = Field(
+        default="auto", description="Whether anybody may register; auto: in development"
+    )
+    auth_require_verified_email: bool = Field(
+        default=False, description="Whether people prove their address before they can log in"
+    )
+    auth_access_token_seconds: int = Field(default=3_600, ge=60, le=86_400, description="Lifetime of bearer tokens")
+    auth_refresh_token_days: int = Field(default=30, ge=1, le=365, description="After so long people log in again")
+    auth_cookie_domain: str | None = Field(default=None, description="Domain of the session cookie; else its host")
+    auth_cookie_secure: bool = Field(default=True, description="Whether the session cookie needs HTTPS")
+    auth_session_timeout: int = Field(
+        default=3_600, ge=300, le=86_400, description="Seconds without a request after which a session ends"
+    )
+    auth_session_limit: int = Field(default=10, ge=1, le=100, description="Sessions per user; the oldest end")
+    auth_session_requests_per_minute: int = Field(
+        default=600, ge=10, description="More requests of one session are an abnormal frequency"
+    )
+    auth_session_on_ip_change: SessionPolicy = Field(default="record", description="record, re-login or revoke")
+    auth_session_on_user_agent_change: SessionPolicy = Field(
+        default="re-login", description="record, re-login or revoke"
+    )
+    auth_session_on_abnormal_frequency: SessionPolicy = Field(
+        default="record", description="record, re-login or revoke"
+    )
+
+
+class MailSettings(_Settings):
+    """How mail leaves."""
+
+    smtp_url: SecretStr | None = Field(
+        default=None, description="smtp://user:password@host:587 (STARTTLS) or smtps://...:465; without it none is sent"
+    )
+    mail_from: str = Field(default="perdure@example.com", description="Sender of mail")
+    mail_folder: Path | None = Field(default=None, description="Without SMTP_URL: folder where mail is written instead")
+    console_url: str = Field(default="http://127.0.0.1:8000", description="Address of the console, for links in mail")
 
 
 class GatewaySettings(_Settings):
@@ -143,7 +219,36 @@ class GatewaySettings(_Settings):
     gateway_host: str = Field(default="127.0.0.1", description="Address to listen on")
     gateway_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on")
     max_request_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, description="Largest request body")
+    max_header_bytes: int = Field(default=32 * 1024, ge=4096, description="Largest head of a request, its URL included")
+    request_head_seconds: float = Field(default=10, gt=0, description="Time for the head of a request to come")
+    request_body_seconds: float = Field(default=60, gt=0, description="Time for the body of a request to come")
     cors_origins: str = Field(default="", description="Allowed browser origins, comma separated, exact")
+    trusted_hosts: str = Field(
+        default="",
+        description="Host names the gateway answers to, comma separated; needed in production. "
+        "Without them: localhost and addresses",
+    )
+    trusted_proxies: str = Field(
+        default="", description="Proxies whose address headers are believed, comma separated: addresses or CIDR"
+    )
+
+
+class RateLimitSettings(_Settings):
+    """How often one API key, user or address may ask."""
+
+    rate_limit_requests_per_minute: int = Field(
+        default=60, ge=1, le=MAX_REQUESTS_PER_MINUTE, description="Requests per minute"
+    )
+    rate_limit_auth_requests_per_minute: int = Field(
+        default=10, ge=1, le=MAX_REQUESTS_PER_MINUTE, description="Logins, registrations and the like, per address"
+    )
+    rate_limit_window_seconds: int = Field(
+        default=60, ge=1, le=MAX_WINDOW_SECONDS, description="Length of the sliding window"
+    )
+    rate_limit_burst: bool = Field(default=True, description="Whether the whole quota of a window may come at once")
+    rate_limit_burst_requests: int = Field(
+        default=10, ge=1, le=MAX_BURST_REQUESTS, description="Requests per sixth of the window if it may not"
+    )
 
 
 class LanguageModelSettings(_Settings):
@@ -167,7 +272,10 @@ class Settings:
     encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
     codec: CodecSettings = field(default_factory=CodecSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    mail: MailSettings = field(default_factory=MailSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    rate_limits: RateLimitSettings = field(default_factory=RateLimitSettings)
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
 
@@ -181,7 +289,10 @@ SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
     EncryptionSettings,
     CodecSettings,
     AuthSettings,
+    IdentitySettings,
+    MailSettings,
     GatewaySettings,
+    RateLimitSettings,
     LanguageModelSettings,
 )
 
@@ -227,6 +338,9 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         encryption=read_group(EncryptionSettings, values),
         codec=read_group(CodecSettings, values),
         auth=read_group(AuthSettings, values),
+        identity=read_group(IdentitySettings, values),
+        mail=read_group(MailSettings, values),
         gateway=read_group(GatewaySettings, values),
+        rate_limits=read_group(RateLimitSettings, values),
         language_model=read_group(LanguageModelSettings, values),
     )
