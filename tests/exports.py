@@ -146,6 +146,20 @@ def team_export(**fields: Any) -> dict[str, Any]:
     )
 
 
+def delegating_export() -> dict[str, Any]:
+    """An agent that has another one add 34 to its input, which leaves it to a third."""
+    pins = {"input_schema": _schema("Number!"), "output_schema": _schema("The sum")}
+    ends = [("in", INPUT, {"name": "Number!"}), ("out", OUTPUT, {"name": "The sum"})]
+    links = ["in.result run.Number! !", "run.The sum out.value"]
+    adder = sub_graph(
+        [*ends, ("run", CALCULATOR, {"b": 34, "operation": "Add"})],
+        ["in.result run.a !", "run.result out.value"],
+        name="Adder",
+    )
+    middle = sub_graph([*ends, agent_node("run", adder, **pins)], links, name="Middle")
+    return export([*ends, agent_node("run", middle, **pins)], links, name="Delegating", sub_graphs=[middle, adder])
+
+
 def _schema(*names: str) -> dict[str, Any]:
     properties = {name: {"title": name, "secret": False, "advanced": False} for name in names}
     return {"type": "object", "properties": properties, "required": list(names)}

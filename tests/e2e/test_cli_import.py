@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.e2e.cli_calls import perdure, perdure_json, write
 from tests.e2e.stack_folder import StackFolder
-from tests.exports import GONE, calculator_export, old_export, team_export
+from tests.exports import GONE, calculator_export, delegating_export, old_export, team_export
 
 
 async def test_an_exported_agent_comes_in_and_runs(running_stack: StackFolder, tmp_path: Path) -> None:
@@ -20,6 +20,15 @@ async def test_an_exported_agent_comes_in_and_runs(running_stack: StackFolder, t
     for agent in (str(file), out):
         run = await perdure_json(running_stack, "run", agent, "--input", "Input=5")
         assert run["outputs"] == {"Output": [39]}
+
+
+async def test_agents_that_run_agents_come_in_and_run(running_stack: StackFolder, tmp_path: Path) -> None:
+    file = write(tmp_path / "agent.json", delegating_export())
+    saved = await perdure_json(running_stack, "graphs", "import", file)
+    assert saved["report"] == saved["report"] | {"runnable": True, "findings": []}
+    out = await perdure_json(running_stack, "graphs", "export", saved["id"])
+    run = await perdure_json(running_stack, "run", write(tmp_path / "out.json", out), "--input", "Number!=5")
+    assert run["outputs"] == {"The sum": [39]}
 
 
 async def test_the_report_says_what_will_not_run(running_stack: StackFolder, tmp_path: Path) -> None:

@@ -120,6 +120,21 @@ def test_a_graph_is_checked_without_being_saved(client: PerdureClient) -> None:
     assert client.graphs.list().total == before
 
 
+def test_an_export_comes_in_again(client: PerdureClient) -> None:
+    saved = client.graphs.create(EACH)
+    out = client.graphs.get(saved.id, for_export=True)
+    assert out.user_id == ""
+    tried = client.graphs.import_graph(out.model_dump(mode="json"), dry_run=True)
+    assert (tried.saved, tried.report.runnable) == (False, True)
+    with pytest.raises(NotFound):
+        client.graphs.get(tried.graph.id)
+    again = client.graphs.import_graph(out.model_dump(mode="json"))
+    assert (again.saved, again.report.findings) == (True, [])
+    assert client.graphs.get(again.graph.id).nodes[0].input_default == saved.nodes[0].input_default
+    for graph_id in (saved.id, again.graph.id):
+        client.graphs.delete(graph_id)
+
+
 async def test_a_run_by_pages_and_events(async_client: AsyncPerdureClient) -> None:
     made = await async_client.graphs.create(EACH)
     results = await async_client.run_and_wait(made.id, {"items": list(range(7))}, timeout=90)
