@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from infra.postgres import Database
 from infra.stores.accounts import SqlAccountStore, SqlMailTokenStore, SqlPreferenceStore, SqlRefreshTokenStore
 from infra.stores.api_keys import SqlApiKeyStore
+from infra.stores.audit_log import SqlAuditLog
 from infra.stores.awaited_events import SqlAwaitedEventStore
 from infra.stores.execution_controls import SqlControlStore
 from infra.stores.executions import SqlExecutionStore
@@ -36,6 +37,7 @@ class SqlUnitOfWork:
         self.reviews = SqlReviewStore(session)
         self.awaited_events = SqlAwaitedEventStore(session)
         self.controls = SqlControlStore(session)
+        self.audit = SqlAuditLog(session)
 
 
 class UnitsOfWork:

@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from models.ids import GraphExecId, NodeExecId, NodeId, OwnerKeyId, UserId
 
 if TYPE_CHECKING:
+    from models.audit import AuditEntry, AuditQuery
     from models.controls import ControlAction, ControlAnswer, ControlRecord, ControlRequest, RunPhase
     from models.events import ExecutionEvent
     from models.execution_outputs import RecordedOutputs
     from models.execution_records import NodeCursor
     from models.media import MediaFile
+    from models.pages import Page, PageRequest
     from models.rate_limits import RateCount, RateRule
     from models.reviews import OpenEvent, OpenReview
     from models.waits import Resolution
@@ -326,6 +328,16 @@ class RateLimitStore(Protocol):
 
     async def reset(self, key: str, rule: "RateRule") -> None:
         """Forgets what the key has used under the rule. Raises ServiceUnavailableError."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Who did what. It belongs to a unit of work: an entry stands if, and only if, what it tells of was committed."""
+
+    async def record(self, entry: "AuditEntry") -> None: ...
+
+    async def list_entries(self, query: "AuditQuery", page: "PageRequest") -> "Page[AuditEntry]":
+        """Newest first."""
         ...
 
 

@@ -17,6 +17,7 @@ from models.graph_settings import GraphSettings, GraphSettingsChange
 from models.identity import AccountStore, MailTokenStore, PreferenceStore, RefreshTokenStore, UserDirectory
 from models.ids import ApiKeyId, GraphExecId, GraphId, NodeExecId, NodeId, PresetId, UserId
 from models.pages import Page, PageRequest
+from models.ports import AuditLog
 from models.presets import Preset, PresetChange
 from models.reviews import AwaitedEvent, Review
 from models.users import User, UserClaims
@@ -312,6 +313,9 @@ class UnitOfWork(Protocol):
 
     @property
     def controls(self) -> ControlStore: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
 
 
 UnitOfWorkFactory = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
