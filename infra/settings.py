@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import ConfigurationError
@@ -20,6 +21,10 @@ MIN_TOKEN_KEY_CHARACTERS: Final = 32
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 class _Settings(BaseSettings):
@@ -231,6 +236,21 @@ class GatewaySettings(_Settings):
     trusted_proxies: str = Field(
         default="", description="Proxies whose address headers are believed, comma separated: addresses or CIDR"
     )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return _listed(self.trusted_hosts)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        return _listed(self.trusted_proxies)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in _listed(text):
+            ip_network(part, strict=False)
+        return text
 
 
 class RateLimitSettings(_Settings):

@@ -16,6 +16,7 @@ from infra.settings import (
     EncryptionSettings,
     GatewaySettings,
     PostgresSettings,
+    RateLimitSettings,
     RedisSettings,
     Settings,
     TemporalSettings,
@@ -53,7 +54,12 @@ async def gateway_settings(
         encryption=EncryptionSettings(encryption_keys=SecretStr(new_key())),
         codec=CodecSettings(codec_token=SecretStr(CODEC_TOKEN)),
         auth=AuthSettings(jwt_verify_key=SecretStr("test-key-of-more-than-thirty-two-characters")),
-        gateway=GatewaySettings(max_request_bytes=2 * 1024 * 1024, cors_origins=CONSOLE),
+        gateway=GatewaySettings(
+            max_request_bytes=2 * 1024 * 1024, cors_origins=CONSOLE, trusted_hosts="gateway.example.com,127.0.0.1"
+        ),
+        rate_limits=RateLimitSettings(
+            rate_limit_requests_per_minute=10_000, rate_limit_auth_requests_per_minute=10_000
+        ),
     )
 
 

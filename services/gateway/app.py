@@ -22,9 +22,12 @@ from services.gateway.features.health.router import router as health
 from services.gateway.features.presets.router import router as presets
 from services.gateway.features.reviews.router import router as reviews
 from services.gateway.features.users.router import router as users
+from services.gateway.middleware.answer_headers import AnswerHeaders
 from services.gateway.middleware.body_limit import BodyLimit
 from services.gateway.middleware.cors import CorsByPath
+from services.gateway.middleware.rate_limiting import RateLimiting
 from services.gateway.middleware.request_context import RequestContext
+from services.gateway.middleware.trusted_hosts import TrustedHosts
 
 GZIP_FROM_BYTES: Final = 50_000
 _ABOUT: Final[dict[str, Any]] = {
@@ -41,11 +44,14 @@ def create_app(container: Container) -> FastAPI:
     app = FastAPI(
         **_ABOUT,
         redirect_slashes=False,
-        # The first is the outermost: CORS headers belong on errors of every layer below.
+        # The first is the outermost: its headers, and those of CORS, belong on errors of every layer below.
         middleware=[
+            Middleware(AnswerHeaders, addresses=container.addresses, hsts=container.production),
             Middleware(CorsByPath, api_origins=container.cors_origins, codec_origins=container.codec_origins),
             Middleware(RequestContext),
-            Middleware(BodyLimit, max_bytes=container.max_request_bytes),
+            Middleware(TrustedHosts, hosts=container.trusted_hosts),
+            Middleware(RateLimiting, container=container),
+            Middleware(BodyLimit, max_bytes=container.max_request_bytes, max_seconds=container.max_body_seconds),
             Middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES),
         ],
     )

@@ -10,6 +10,9 @@ from pydantic import SecretStr
 from activities.blocks.registry import BlockRegistry
 from models.ports import BlobStore, Clock, EventBus, GraphRunner, WaitRecorder
 from models.stores import UnitOfWorkFactory
+from services.gateway.client_address import ClientAddresses
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.rate_limit.gate import RateGate
 
 if TYPE_CHECKING:
     from services.gateway.auth.authenticator import Authenticator
@@ -47,6 +50,9 @@ class Container:
     waits: WaitRecorder
     events: EventBus
     clock: Clock
+    addresses: ClientAddresses
+    rate_gate: RateGate
+    metrics: GatewayMetrics
     checks: Mapping[str, HealthCheck]
     block_services: Mapping[str, Any] = field(default_factory=dict[str, Any])
     codec: PayloadTranslator | None = None
@@ -54,6 +60,9 @@ class Container:
     codec_origins: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     max_request_bytes: int = 10 * 1024 * 1024
+    max_body_seconds: float = 60
+    trusted_hosts: tuple[str, ...] = ()
+    production: bool = False
 
 
 def container_of(request: Request) -> Container:

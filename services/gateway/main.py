@@ -22,7 +22,8 @@ from infra.installed_blocks import discover_blocks
 from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
-from infra.settings import MIN_TOKEN_KEY_CHARACTERS, Environment, Settings
+from infra.rate_limits import RedisRateLimitStore
+from infra.settings import MIN_TOKEN_KEY_CHARACTERS, Environment, RateLimitSettings, Settings
 from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.client import connect
 from infra.temporal.codec import EncryptionCodec
@@ -30,12 +31,23 @@ from infra.temporal.codec_server import CodecServer
 from infra.temporal.runner import TemporalGraphRunner
 from infra.unit_of_work import UnitsOfWork
 from models.errors import AppError
+from models.ports import Clock, RateLimitStore
 from services.gateway.app import create_app
 from services.gateway.auth.authenticator import Authenticator
 from services.gateway.auth.tokens import TokenVerifier
+from services.gateway.client_address import ClientAddresses
 from services.gateway.container import Container
+from services.gateway.http_protocol import bounded_http_protocol
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.middleware.cors import ANY_ORIGIN
+from services.gateway.rate_limit.gate import RateGate
+from services.gateway.rate_limit.in_process import InProcessRateLimitStore
+from services.gateway.rate_limit.limiter import RateLimiter
+from services.gateway.rate_limit.rules import RateRules
 
 SHUTDOWN_SECONDS: Final = 30
+LIMIT_CONNECTIONS: Final = 16
+"""Connections to Redis that checks of limits queue for."""
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +71,8 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     blobs = open_blob_store(settings.blobs, keys)
     database = Database(settings.postgres, application_name="perdure-gateway")
     redis_client = redis.connect(settings.redis)
+    limits_client = redis.connect_queueing(settings.redis, max_connections=LIMIT_CONNECTIONS)
+    addresses, metrics = ClientAddresses(settings.gateway.proxies), GatewayMetrics()
     block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
     try:
         await check_schema(database)
@@ -81,6 +95,9 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             waits=PostgresWaitRecorder(database),
             events=events,
             clock=clock,
+            addresses=addresses,
+            rate_gate=_rate_gate(settings.rate_limits, RedisRateLimitStore(limits_client), clock, addresses, metrics),
+            metrics=metrics,
             checks={"postgres": database.ping, "redis": events.ping, "temporal": runner.ping},
             block_services=block_services.services,
             codec=CodecServer(EncryptionCodec(keys)),
@@ -88,9 +105,13 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             codec_origins=_origins(settings.temporal.temporal_ui_url or ""),
             cors_origins=_origins(settings.gateway.cors_origins),
             max_request_bytes=settings.gateway.max_request_bytes,
+            max_body_seconds=settings.gateway.request_body_seconds,
+            trusted_hosts=settings.gateway.hosts,
+            production=settings.app.environment is Environment.PRODUCTION,
         )
     finally:
         await block_services.aclose()
+        await limits_client.aclose()
         await redis_client.aclose()
         await database.close()
 
@@ -111,6 +132,10 @@ async def serve(settings: Settings) -> None:
                 create_app(container),
                 host=settings.gateway.gateway_host,
                 port=settings.gateway.gateway_port,
+                http=bounded_http_protocol(
+                    max_head_bytes=settings.gateway.max_header_bytes,
+                    head_seconds=settings.gateway.request_head_seconds,
+                ),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -124,8 +149,28 @@ async def serve(settings: Settings) -> None:
         await server.serve()
 
 
+def _rate_gate(
+    settings: RateLimitSettings,
+    store: RateLimitStore,
+    clock: Clock,
+    addresses: ClientAddresses,
+    metrics: GatewayMetrics,
+) -> RateGate:
+    rules = RateRules.of(
+        requests_per_minute=settings.rate_limit_requests_per_minute,
+        auth_requests_per_minute=settings.rate_limit_auth_requests_per_minute,
+        window_seconds=settings.rate_limit_window_seconds,
+        burst_requests=None if settings.rate_limit_burst else settings.rate_limit_burst_requests,
+    )
+    in_process = InProcessRateLimitStore(clock)
+    limiter = RateLimiter(store, rule=rules.default, in_process=in_process, clock=clock, metrics=metrics)
+    return RateGate(limiter, rules, addresses)
+
+
 def _origins(text: str) -> tuple[str, ...]:
-    """Origins of comma-separated addresses: scheme, host and port only."""
+    """Origins of comma-separated addresses: scheme, host and port only; `*` stays."""
+    if text.strip() == ANY_ORIGIN:
+        return (ANY_ORIGIN,)
     parts = [urlsplit(part.strip()) for part in text.split(",") if part.strip()]
     return tuple(f"{part.scheme}://{part.netloc}" for part in parts if part.scheme and part.netloc)
 

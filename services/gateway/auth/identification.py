@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from models.errors import AppError, UnauthenticatedError
 from services.gateway.auth.principal import Principal
@@ -48,3 +49,9 @@ async def _ask(connection: HTTPConnection, container: Container) -> Identificati
         return Identification(failure=error)
     structlog.contextvars.bind_contextvars(user_id=principal.user.id)
     return Identification(principal=principal)
+
+
+def is_identified(scope: Scope) -> bool:
+    """Whether somebody known makes the request, as far as it was asked."""
+    known: Identification | None = scope.get("state", {}).get(_STATE)
+    return known is not None and known.principal is not None

@@ -1,17 +1,22 @@
-"""Refuses bodies over the limit, also those that do not announce their length."""
+"""Refuses bodies over the limit, also those that do not announce their length, and those that never end."""
+
+import asyncio
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.errors import PayloadTooLargeError
+from models.errors import PayloadTooLargeError, RequestTimeoutError
 
 
 class BodyLimit:
-    """Raises PayloadTooLargeError: at once if `Content-Length` says so, else when the limit is passed in reading."""
+    """Raises PayloadTooLargeError: at once if `Content-Length` says so, else when the limit is passed in reading; and
+    RequestTimeoutError if the body is not there so long after its reading began.
+    """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_seconds: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -21,10 +26,23 @@ class BodyLimit:
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > self._max_bytes):
             raise self._too_large()
         received = 0
+        deadline: float | None = None
+        complete = False
 
         async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, deadline, complete
+            if complete:
+                return await receive()
+            if deadline is None:
+                deadline = asyncio.get_running_loop().time() + self._max_seconds
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                raise RequestTimeoutError(
+                    f"The request body did not come within {self._max_seconds:g} seconds. Send it faster."
+                ) from error
+            complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self._max_bytes:
                 raise self._too_large()
