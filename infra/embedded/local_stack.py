@@ -15,6 +15,7 @@ from infra.embedded.stack_secrets import StackSecrets, issue_dev_token
 from infra.embedded.temporal import TemporalServer
 from infra.embedded.valkey import ValkeyServer
 from infra.settings import Settings, TemporalSettings
+from models.rate_limits import MAX_REQUESTS_PER_MINUTE
 
 # Not the usual ports of Postgres and Redis, where a system's own servers often listen.
 _PREFERRED = {"gateway": 8000, "temporal": 7233, "temporal_ui": 8233, "postgres": 15432, "redis": 16379}
@@ -27,6 +28,7 @@ _PORTS_OF = {
 }
 SERVERS = ("postgres", "redis", "temporal")
 _EAGER_ACTIVITIES_OF_A_SINGLE_WORKER = "100"
+_AUTH_REQUESTS_PER_MINUTE = "600"
 
 
 def wanted_ports(home: StackHome, servers: Iterable[str]) -> dict[str, int]:
@@ -120,6 +122,10 @@ class LocalStack:
             "CODEC_TOKEN": secrets.codec_token,
             "BLOB_STORE_URL": f"file:{self._home.blobs}",
         }
+        if not is_set(settings.rate_limits, "rate_limit_requests_per_minute"):
+            values["RATE_LIMIT_REQUESTS_PER_MINUTE"] = str(MAX_REQUESTS_PER_MINUTE)
+        if not is_set(settings.rate_limits, "rate_limit_auth_requests_per_minute"):
+            values["RATE_LIMIT_AUTH_REQUESTS_PER_MINUTE"] = _AUTH_REQUESTS_PER_MINUTE
         if is_set(settings.blobs, "blob_store_url"):
             values["BLOB_STORE_URL"] = settings.blobs.blob_store_url
         return {name: value for name, value in values.items() if value}
