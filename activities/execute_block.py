@@ -142,6 +142,7 @@ class _Attempt:
         self._cost = 0
         self._has_claim = False
         self._has_begun = False
+        self._may_have_streamed = False
         self._ended = asyncio.Event()
 
     async def execute(self) -> ExecuteBlockResult:
@@ -217,7 +218,7 @@ class _Attempt:
     def _needs_review(self, block: type[Block[Any]]) -> bool:
         options = self._task.options
         is_watched = options is not None and options.sensitive_action_safe_mode
-        return block.is_sensitive and is_watched and not self._task.auto_approved
+        return block.is_sensitive_action and is_watched and not self._task.auto_approved
 
     async def _wait(
         self, request: Delay | AskForReview | AwaitEvent | RunAgent, run: BlockRun, input: BaseModel
@@ -265,9 +266,20 @@ class _Attempt:
             streamed = StreamedOutputs(
                 node_exec_id=task.node_exec_id, generation=task.generation, first_seq=first_seq, outputs=items
             )
-            await deps.recording.insist(
-                lambda: deps.runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id, outputs=streamed)
-            )
+            self._may_have_streamed = True
+
+            async def offer() -> AppError | None:
+                try:
+                    await deps.runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id, outputs=streamed)
+                except AppError as error:
+                    if error.retryable:
+                        raise
+                    return error
+                return None
+
+            refused = await deps.recording.insist(offer)
+            if refused is not None:
+                raise refused
 
         sent = activity.info().heartbeat_details
         already_sent = int(sent[0]) if sent and block.replayable_stream else 0
@@ -449,7 +461,8 @@ class _Attempt:
         return BlockFailure(message=message, code=code, outputs=outputs, seconds=self._seconds(), cost=self._cost)
 
     def _may_retry(self, error: Exception) -> bool:
-        if self._sent and not self._may_replay:
+        # A batch that seems to have failed may have arrived: only its acknowledgement is sure.
+        if self._may_have_streamed and not self._may_replay:
             return False
         if isinstance(error, ServiceUnavailableError) and not self._has_begun:
             return self._number < self._task.max_attempts + EXTRA_ATTEMPTS

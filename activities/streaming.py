@@ -18,6 +18,10 @@ LARGE_BATCH: Final = 500
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 
+FINISH_WITHIN_SECONDS: Final = 5.0
+"""So long a batch under way may hold up the end of its block. What is not known to be accepted then goes with the end
+once more; the execution passes over what it has."""
+
 Send = Callable[[int, tuple[BlockOutputItem, ...]], Awaitable[None]]
 
 
@@ -42,13 +46,16 @@ class OutputStream:
         self._batches = 0
         self._news = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._error: Exception | None = None
 
     async def add(self, item: BlockOutputItem) -> None:
         """Takes the next emission. Waits for a full batch to be accepted, so that a fast block cannot run ahead.
 
         Raises:
-            Exception: what sending raised.
+            Exception: what sending raised, now or before: after a gap nothing more may be sent.
         """
+        if self._error is not None:
+            raise self._error
         if self._skip:
             self._skip -= 1
             return
@@ -65,32 +72,51 @@ class OutputStream:
         try:
             yield
         finally:
-            async with self._lock:
-                task.cancel()
+            task.cancel()
             await asyncio.wait({task})
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            raise error
+        if self._error is not None:
+            raise self._error
 
     @property
     def _batch_size(self) -> int:
         return BATCH if self._batches < MANY_BATCHES else LARGE_BATCH
 
     async def _flush_now_and_then(self) -> None:
-        while True:
+        while self._error is None:
             await self._news.wait()
             await asyncio.sleep(SOON_SECONDS if self._batches < MANY_BATCHES else LATER_SECONDS)
-            await self._flush()
+            try:
+                await self._flush()
+            except Exception:
+                return  # the block hears of it with its next emission, or at its end
 
     async def _flush(self) -> None:
         async with self._lock:
+            if self._error is not None:
+                raise self._error
             self._news.clear()
             batch, self._pending, self._pending_bytes = tuple(self._pending), [], 0
             if not batch:
                 return
             self._batches += 1
-            await asyncio.shield(self._send_batch(batch))
+            sending = asyncio.ensure_future(self._send_batch(batch))
+            try:
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:
+                await _let_finish(sending)
+                raise
 
     async def _send_batch(self, batch: tuple[BlockOutputItem, ...]) -> None:
-        await self._send(self.sent, batch)
+        try:
+            await self._send(self.sent, batch)
+        except Exception as error:
+            self._error = error
+            raise
         self.sent += len(batch)
+
+
+async def _let_finish(sending: "asyncio.Future[None]") -> None:
+    try:
+        await asyncio.wait({sending}, timeout=FINISH_WITHIN_SECONDS)
+    finally:
+        sending.cancel()
