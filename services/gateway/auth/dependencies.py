@@ -1,16 +1,20 @@
 """What routes declare to say who may call them."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from models.api_keys import Permission
+from models.errors import ForbiddenError
 from models.users import User
 from services.gateway.auth.identification import API_KEY_HEADER, identify
 from services.gateway.auth.principal import Principal
 from services.gateway.container import container_of
+
+PERMISSIONS_ATTRIBUTE: Final = "required_permissions"
+"""Of the checks that `permitted` makes: what the OpenAPI document says of a route comes from there."""
 
 bearer_scheme = HTTPBearer(
     bearerFormat="jwt", scheme_name="HTTPBearerJWT", auto_error=False, description="A user's token, or an API key."
@@ -34,7 +38,19 @@ def permitted(*permissions: Permission) -> Callable[[Principal], Principal]:
         principal.demand(*permissions)
         return principal
 
+    setattr(check, PERMISSIONS_ATTRIBUTE, permissions)
     return check
+
+
+def requires_admin_user(principal: Annotated[Principal, Depends(authenticated)]) -> User:
+    """An administrator, not through an API key: those are given to programs.
+
+    Raises:
+        ForbiddenError
+    """
+    if principal.permissions is not None or not principal.user.is_admin:
+        raise ForbiddenError("Admin access required")
+    return principal.user
 
 
 def _user_of(check: Callable[[Principal], Principal]) -> Callable[[Principal], User]:
@@ -47,6 +63,7 @@ def _user_of(check: Callable[[Principal], Principal]) -> Callable[[Principal], U
 AnyUser = Annotated[User, Depends(_user_of(permitted()))]
 """Whoever has a valid credential."""
 
+Admin = Annotated[User, Depends(requires_admin_user)]
 IdentityOwner = Annotated[User, Depends(_user_of(permitted(Permission.IDENTITY)))]
 GraphReader = Annotated[User, Depends(_user_of(permitted(Permission.READ_GRAPH)))]
 GraphWriter = Annotated[User, Depends(_user_of(permitted(Permission.WRITE_GRAPH)))]
