@@ -204,12 +204,11 @@ class Block(ABC, Generic[InputT]):
         timeout: wall clock of one attempt; `metadata.timeout_seconds` of a node overrides it.
         retry: None means the default of the effect.
         static_output: links out of this block are static.
-        is_sensitive_action: a run may ask a person before it does what the block is for.
         webhook_provider: whose calls a WEBHOOK_MANUAL block waits for; others name it with their credentials.
         disabled: visible, but refused on every path; the text says what is missing.
         examples: what the block reference shows and the base test of blocks runs.
         executor: what the engine does when a node of the block fires.
-        is_sensitive: where the run's `sensitive_action_safe_mode` is on, a person sees the input before the block runs.
+        is_sensitive_action: where `sensitive_action_safe_mode` is on, a person sees the input before the block runs.
         streams: its emissions are routed while it runs.
         replayable_stream: run again with the same input, it emits the same values in the same order, so that it may be
             repeated although some of them were routed.
@@ -235,7 +234,6 @@ class Block(ABC, Generic[InputT]):
     webhook_provider: ClassVar[str | None] = None
     examples: ClassVar[tuple[BlockExample, ...]] = ()
     executor: ClassVar[ExecutorKind] = ExecutorKind.ACTIVITY
-    is_sensitive: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     replayable_stream: ClassVar[bool] = False
 

@@ -16,9 +16,11 @@ from infra.settings import Settings
 from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.temporal.runner import TemporalGraphRunner
 from infra.unit_of_work import UnitsOfWork
+from models.controls import ControlRecord
 from models.execution_records import GraphExecutionRecord
 from models.graph import Graph
 from models.ids import GraphExecId, OwnerKeyId, workflow_id
+from models.pages import PageRequest
 from models.users import UserClaims
 from models.value_store import ValueStore
 from models.values import Value
@@ -92,6 +94,13 @@ class Engine:
     async def find_run(self, graph: Graph, handle: "WorkflowHandle[Any, Any]") -> GraphExecutionRecord | None:
         async with UnitsOfWork(self.database)() as unit:
             return await unit.executions.find(graph.user_id, graph_exec_id_of(handle))
+
+    async def list_controls(self, graph: Graph, handle: "WorkflowHandle[Any, Any]") -> list[ControlRecord]:
+        """What people did to a run, oldest first."""
+        async with UnitsOfWork(self.database)() as unit:
+            page = PageRequest(page=1, page_size=100)
+            found = await unit.controls.list_of_execution(graph.user_id, graph_exec_id_of(handle), page)
+            return list(found.items)
 
     def on_task_queue(self, task_queue: str) -> "Engine":
         return replace(self, task_queue=task_queue)

@@ -273,10 +273,29 @@ class CounterBlock(Block[CounterInput]):
         yield "again" if input.value + 1 < input.limit else "done", input.value + 1
 
 
+class FailsAtFirstInput(FlakyInput):
+    key: str = pin()
+
+
+class FailsAtFirstBlock(Block[FailsAtFirstInput]):
+    """Fails for good on its first executions, counted by key in this process."""
+
+    id = "fails_at_first"
+    description = "Fails until somebody retries it."
+    Input = FailsAtFirstInput
+    Output = ValueOutput
+
+    async def run(self, input: FailsAtFirstInput, context: BlockContext) -> AsyncIterator[Emission]:
+        Journal.entries.append((context.node_exec_id, context.idempotency_key, context.attempt, input.key))
+        if sum(entry[3] == input.key for entry in Journal.entries) <= input.failures:
+            raise BlockError("not yet")
+        yield "out", input.value
+
+
 class SensitiveBlock(EchoBlock):
     id = "sensitive"
     description = "Does what somebody should see first."
-    is_sensitive = True
+    is_sensitive_action = True
 
 
 class StreamInput(BlockInput):
@@ -366,6 +385,7 @@ SAMPLE_BLOCKS: tuple[type[Block[Any]], ...] = (
     ShortTimeoutBlock,
     ToolCallsBlock,
     CounterBlock,
+    FailsAtFirstBlock,
     SensitiveBlock,
     StreamBlock,
     OnceStreamBlock,

@@ -18,7 +18,6 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.sub_agents import SubAgentActivities
-
     from models.controls import ControlRequest
     from models.execution import ExecutionStatus
     from models.ids import GraphExecId, OwnerKeyId, owner_key_id_of, workflow_id

@@ -72,7 +72,7 @@ def read_review(node: Node, block: BlockType) -> PlanReview | None:
         InvalidRequestError: no object, or a value of it is out of range.
     """
     given = node.metadata.get("review")
-    reviewed = block.kind is BlockKind.HUMAN_IN_THE_LOOP or block.is_sensitive or block.is_sensitive_action
+    reviewed = block.kind is BlockKind.HUMAN_IN_THE_LOOP or block.is_sensitive_action
     if given is None or not reviewed:
         return None
     if not isinstance(given, Mapping):
