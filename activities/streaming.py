@@ -19,8 +19,7 @@ LARGE_BATCH: Final = 500
 MAX_BATCH_BYTES: Final = 512 * 1024
 
 FINISH_WITHIN_SECONDS: Final = 5.0
-"""So long a batch under way may hold up the end of its block. What is not known to be accepted then goes with the end
-once more; the execution passes over what it has."""
+"""What is not known to be accepted by then goes with the end once more; the execution passes over what it has."""
 
 Send = Callable[[int, tuple[BlockOutputItem, ...]], Awaitable[None]]
 
@@ -32,13 +31,17 @@ class OutputStream:
         sent: how many emissions have been accepted by the execution, counted from the first of all attempts.
     """
 
-    def __init__(self, send: Send, *, already_sent: int = 0) -> None:
+    def __init__(
+        self, send: Send, *, already_sent: int = 0, finish_within_seconds: float = FINISH_WITHIN_SECONDS
+    ) -> None:
         """
         Args:
             send: takes the sequence number of the first item, and the items; returns when they are accepted.
             already_sent: emissions that an earlier attempt has sent; this one emits them again and they are left out.
+            finish_within_seconds: how long a batch under way may hold up the end of the block.
         """
         self._send = send
+        self._finish_within_seconds = finish_within_seconds
         self._skip = already_sent
         self.sent = already_sent
         self._pending: list[BlockOutputItem] = []
@@ -103,7 +106,7 @@ class OutputStream:
             try:
                 await asyncio.shield(sending)
             except asyncio.CancelledError:
-                await _let_finish(sending)
+                await self._let_finish(sending)
                 raise
 
     async def _send_batch(self, batch: tuple[BlockOutputItem, ...]) -> None:
@@ -114,9 +117,8 @@ class OutputStream:
             raise
         self.sent += len(batch)
 
-
-async def _let_finish(sending: "asyncio.Future[None]") -> None:
-    try:
-        await asyncio.wait({sending}, timeout=FINISH_WITHIN_SECONDS)
-    finally:
-        sending.cancel()
+    async def _let_finish(self, sending: "asyncio.Future[None]") -> None:
+        try:
+            await asyncio.wait({sending}, timeout=self._finish_within_seconds)
+        finally:
+            sending.cancel()
