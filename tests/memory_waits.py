@@ -85,13 +85,26 @@ class MemoryWaitRecorder:
 
     async def record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
         for control in controls:
-            self.controls.setdefault((run.graph_exec_id, control.id), control)
+            if (run.graph_exec_id, control.id) in self.controls:
+                continue
+            self.controls[run.graph_exec_id, control.id] = control
+            if control.action is ControlAction.EXTEND_DEADLINE:
+                self._move_deadline(control)
             message = _REPLACED.get(control.action)
             if message is not None:
                 end = Resolution(kind="rejected", message=message, by=control.requested_by, at=control.at)
                 for id, generation in {*self.reviews, *self.events}:
                     if id == control.node_exec_id:
                         await self.end_wait(id, generation, end)
+
+    def _move_deadline(self, control: ControlRecord) -> None:
+        moved = {"expires_at": datetime.fromisoformat(control.details["until"])}
+        for key, review in self.reviews.items():
+            if key[0] == control.node_exec_id and review.status is ReviewStatus.WAITING:
+                self.reviews[key] = review.model_copy(update=moved)
+        for key, event in self.events.items():
+            if key[0] == control.node_exec_id and event.status is AwaitedEventStatus.WAITING:
+                self.events[key] = event.model_copy(update=moved)
 
     async def record_phase(self, run: RunIdentity, phase: RunPhase) -> None:
         known = self.phases.get(run.graph_exec_id)

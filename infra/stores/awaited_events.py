@@ -6,13 +6,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from infra.stores.moved_deadlines import moved_deadline
 from models.ids import GraphExecId, UserId
 from models.reviews import AwaitedEvent, AwaitedEventStatus
 from models.tables.awaited_event import AwaitedEventRow
 from models.tables.execution import GraphExecutionRow
 
-Found = Select[AwaitedEventRow, str]
+Found = Select[AwaitedEventRow]
 
 
 class SqlAwaitedEventStore:
@@ -35,17 +34,14 @@ class SqlAwaitedEventStore:
         return found[0] if found else None
 
     async def _read(self, statement: Found) -> list[AwaitedEvent]:
-        rows = await self._session.execute(statement.execution_options(populate_existing=True))
-        return [
-            AwaitedEvent.model_validate({**row.model_dump(), "expires_at": moved or row.expires_at})
-            for row, moved in rows
-        ]
+        rows = await self._session.scalars(statement.execution_options(populate_existing=True))
+        return [AwaitedEvent.model_validate(row.model_dump()) for row in rows]
 
 
 def _waiting() -> Found:
     """Those of runs that are not deleted."""
     return (
-        select(AwaitedEventRow, moved_deadline(AwaitedEventRow))
+        select(AwaitedEventRow)
         .outerjoin(GraphExecutionRow, col(GraphExecutionRow.id) == col(AwaitedEventRow.graph_exec_id))
         .where(
             col(AwaitedEventRow.status) == AwaitedEventStatus.WAITING.value, col(GraphExecutionRow.deleted_at).is_(None)

@@ -6,14 +6,13 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from infra.stores.moved_deadlines import moved_deadline
 from models.ids import GraphExecId, NodeExecId, UserId
 from models.pages import Page, PageRequest
 from models.reviews import Review, ReviewStatus
 from models.tables.execution import GraphExecutionRow
 from models.tables.review import ReviewRow
 
-Found = Select[ReviewRow, str]
+Found = Select[ReviewRow]
 
 
 class SqlReviewStore:
@@ -41,16 +40,14 @@ class SqlReviewStore:
         return Page(items=tuple(found), total_items=total or 0)
 
     async def _read(self, statement: Found) -> list[Review]:
-        rows = await self._session.execute(statement.execution_options(populate_existing=True))
-        return [
-            Review.model_validate({**row.model_dump(), "expires_at": moved or row.expires_at}) for row, moved in rows
-        ]
+        rows = await self._session.scalars(statement.execution_options(populate_existing=True))
+        return [Review.model_validate(row.model_dump()) for row in rows]
 
 
 def _reviews(user_id: UserId) -> Found:
     """Those of runs that are not deleted."""
     return (
-        select(ReviewRow, moved_deadline(ReviewRow))
+        select(ReviewRow)
         .outerjoin(GraphExecutionRow, col(GraphExecutionRow.id) == col(ReviewRow.graph_exec_id))
         .where(col(ReviewRow.user_id) == user_id, col(GraphExecutionRow.deleted_at).is_(None))
     )

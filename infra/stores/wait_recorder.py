@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, Text, cast, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from infra.postgres import Database
@@ -14,13 +14,14 @@ from models.execution import ExecutionStatus
 from models.ids import GraphExecId, NodeExecId
 from models.reviews import AwaitedEventStatus, OpenEvent, OpenReview, ReviewStatus
 from models.tables.awaited_event import AwaitedEventRow
-from models.tables.execution import GraphExecutionRow
+from models.tables.execution import GraphExecutionRow, NodeExecutionRow
 from models.tables.execution_control import ExecutionControlRow
 from models.tables.review import ReviewRow
 from models.waits import Resolution
 from models.wire import RunIdentity
 
 _runs: Table = GraphExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_nodes: Table = NodeExecutionRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _reviews: Table = ReviewRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _events: Table = AwaitedEventRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _controls: Table = ExecutionControlRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
@@ -99,10 +100,12 @@ class PostgresWaitRecorder:
 
     async def record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
         async with self._database.transaction() as session:
-            await insert_controls(session, run, controls)
+            added = await insert_controls(session, run, controls)
             for control in controls:
-                if control.action in _REPLACED:
+                if control.id in added and control.action in _REPLACED:
                     await _end_replaced(session, control)
+                elif control.id in added and control.action is ControlAction.EXTEND_DEADLINE:
+                    await _move_deadline(session, control)
 
     async def record_phase(self, run: RunIdentity, phase: RunPhase) -> None:
         status = ExecutionStatus(phase.status)
@@ -189,8 +192,25 @@ async def _end_replaced(session: AsyncSession, control: ControlRecord) -> None:
     )
 
 
-async def insert_controls(session: AsyncSession, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
-    """Keeps what people did to a run; what is kept already stays as it is."""
+async def _move_deadline(session: AsyncSession, control: ControlRecord) -> None:
+    """Shows the new end of what a node execution waits for; that of a run is its workflow's own."""
+    until = control.details.get("until")
+    if control.node_exec_id is None or not isinstance(until, str):
+        return
+    moved = func.jsonb_set(_nodes.c.wait, cast(["until"], ARRAY(Text)), func.to_jsonb(cast(until, Text)))
+    await session.execute(
+        update(_nodes).where(_nodes.c.id == control.node_exec_id, _nodes.c.wait.is_not(None)).values(wait=moved)
+    )
+    for table in (_reviews, _events):
+        await session.execute(
+            update(table)
+            .where(table.c.node_exec_id == control.node_exec_id, table.c.status == ReviewStatus.WAITING.value)
+            .values(expires_at=datetime.fromisoformat(until))
+        )
+
+
+async def insert_controls(session: AsyncSession, run: RunIdentity, controls: Sequence[ControlRecord]) -> frozenset[str]:
+    """Keeps what people did to a run, and tells which of it is new; what is kept already stays as it is."""
     rows = [
         {
             "graph_exec_id": run.graph_exec_id,
@@ -204,8 +224,10 @@ async def insert_controls(session: AsyncSession, run: RunIdentity, controls: Seq
         }
         for control in controls
     ]
-    if rows:
-        await session.execute(insert(_controls).on_conflict_do_nothing(index_elements=["graph_exec_id", "id"]), rows)
+    if not rows:
+        return frozenset()
+    insertion = insert(_controls).on_conflict_do_nothing(index_elements=["graph_exec_id", "id"])
+    return frozenset(await session.scalars(insertion.returning(_controls.c.id), rows))
 
 
 def _identity(run: RunIdentity, node_exec_id: str, generation: int, node_id: str) -> dict[str, Any]:

@@ -346,6 +346,33 @@ async def test_a_node_that_an_operator_ends_waits_no_more(waits: Waits, run: Run
         assert await waits.waiting(run) == []
 
 
+def moved(id: str, node_exec_id: NodeExecId, seconds: float) -> ControlRecord:
+    return ControlRecord(
+        id=id,
+        action=ControlAction.EXTEND_DEADLINE,
+        at=at(1),
+        node_exec_id=node_exec_id,
+        details={"until": at(seconds).isoformat()},
+    )
+
+
+async def test_a_moved_deadline_is_shown_and_an_older_one_does_not_come_back(waits: Waits, run: RunIdentity) -> None:
+    asked, decided, awaited = review(), review(), event()
+    for opened in (asked, decided):
+        await waits.recorder.open_review(run, opened)
+    await waits.recorder.open_event(run, awaited)
+    await waits.recorder.end_wait(decided.node_exec_id, 0, APPROVED)
+    first = [moved(f"{n}", wait.node_exec_id, 300) for n, wait in enumerate((asked, decided, awaited))]
+    second = [moved("4", asked.node_exec_id, 200), moved("5", awaited.node_exec_id, 400)]
+    for controls in (first, second, first):
+        await waits.recorder.record_controls(run, controls)
+    found, untouched = await waits.review(run, asked.node_exec_id), await waits.review(run, decided.node_exec_id)
+    assert found is not None
+    assert untouched is not None
+    assert (found.expires_at, untouched.expires_at) == (at(200), None)
+    assert [wait.expires_at for wait in await waits.waiting(run)] == [at(400)]
+
+
 PHASES = (
     RunPhase(number=1, status="REVIEW", reason="reviews"),
     RunPhase(number=2, status="RUNNING", paused_at=at(7)),
@@ -434,21 +461,23 @@ async def test_the_control_that_ended_a_run_is_kept_with_its_end(migrated_databa
     assert await waits.controls(run) == [stopped]
 
 
-async def test_a_moved_deadline_is_the_one_that_is_shown(migrated_database: Database, run: RunIdentity) -> None:
+async def test_a_moved_deadline_is_shown_with_the_node(migrated_database: Database, run: RunIdentity) -> None:
     recorder, waits = PostgresExecutionRecorder(migrated_database), OnPostgres(migrated_database)
-    opened = event()
-    await waits.recorder.open_event(run, opened)
     waiting = NodeRecord(
-        node_exec_id=opened.node_exec_id,
+        node_exec_id=NodeExecId(new_id()),
         node_id=NodeId("n"),
         block_id=BlockId("b"),
         firing=0,
         status=ExecutionStatus.RUNNING,
         started_at=T0,
-        wait=WaitShown(kind="event", until=at(50), name="paid"),
+        wait=WaitShown(kind="timer", until=at(50), name="paid"),
     )
-    await recorder.record_nodes(run, [waiting])
-    moved = waiting.model_copy(update={"started_at": None, "wait": WaitShown(kind="event", until=at(500))})
-    await recorder.record_nodes(run, [moved])
-    [found] = await waits.waiting(run)
-    assert found.expires_at == at(500)
+    busy = waiting.model_copy(update={"node_exec_id": NodeExecId(new_id()), "wait": None})
+    await recorder.record_nodes(run, [waiting, busy])
+    await waits.recorder.record_controls(run, [moved("a", waiting.node_exec_id, 500), moved("b", busy.node_exec_id, 9)])
+    async with UnitsOfWork(migrated_database)() as unit:
+        found = [await unit.executions.find_node(run.graph_exec_id, record.node_exec_id) for record in (waiting, busy)]
+    assert found == [
+        waiting.model_copy(update={"wait": WaitShown(kind="timer", until=at(500), name="paid")}),
+        busy,
+    ]

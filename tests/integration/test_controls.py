@@ -159,10 +159,18 @@ async def test_the_end_of_a_run_and_of_a_wait_can_be_moved(gateway: Gateway) -> 
         node_exec_id = await waits(client, run, "timer")
         end = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
         assert (await control(client, run, "deadline", {"until": end})).json() == {"node_exec_ids": []}
+        later = {"node_exec_id": node_exec_id, "until": end}
+        assert (await control(client, run, "deadline", later)).json() == {"node_exec_ids": [node_exec_id]}
+
+        async def is_shown() -> bool:
+            until = (await node(client, run, "timer", "RUNNING"))["wait"]["until"]
+            return datetime.fromisoformat(until) == datetime.fromisoformat(end)
+
+        await eventually(is_shown, seconds=10)
         soon = {"node_exec_id": node_exec_id, "timeout_seconds": 1}
         assert (await control(client, run, "deadline", soon)).json() == {"node_exec_ids": [node_exec_id]}
         assert (await ended(client, run))["outputs"]["timer"] == {"output_message": ["now"]}
-        assert await actions(client, run) == ["extend_deadline"] * 2
+        assert await actions(client, run) == ["extend_deadline"] * 3
 
 
 # --- refused -----------------------------------------------------------------------------------------------------
