@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from models.audit import AuditAction
 from models.ids import ApiKeyId
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import ApiKeyManager
 from services.gateway.deps import ApiKeyIdPath, GatewayContainer, LongPage, Unit, tell_total
 from services.gateway.features.api_keys.schemas import (
@@ -28,9 +30,14 @@ def _service(principal: ApiKeyManager, unit: Unit, container: GatewayContainer) 
 Keys = Annotated[ApiKeyService, Depends(_service)]
 
 
-@_routes.post("", summary="Make a key; this answer alone shows it")
-async def create_api_key(body: ApiKeyIn, keys: Keys, response: Response) -> ApiKeyCreatedOut:
+@_routes.post(
+    "",
+    summary="Make a key; this answer alone shows it",
+    dependencies=[audits(AuditAction.API_KEY_CREATED, "api_key", in_unit=True)],
+)
+async def create_api_key(body: ApiKeyIn, keys: Keys, act: CurrentAct, response: Response) -> ApiKeyCreatedOut:
     key, raw = await keys.create(body)
+    act.object_id, act.details = key.id, {"permissions": sorted(key.permissions)}
     response.headers["Cache-Control"] = "no-store"
     return ApiKeyCreatedOut(api_key=api_key_out(key), plain_text_key=raw)
 
@@ -47,28 +54,52 @@ async def get_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     return api_key_out(await keys.get(ApiKeyId(api_key_id)))
 
 
-@_routes.patch("/{api_key_id}", summary="Change name or description of a key")
-async def update_api_key(api_key_id: ApiKeyIdPath, body: ApiKeyChangeIn, keys: Keys) -> ApiKeyOut:
+@_routes.patch(
+    "/{api_key_id}",
+    summary="Change name or description of a key",
+    dependencies=[audits(AuditAction.API_KEY_UPDATED, "api_key", in_unit=True)],
+)
+async def update_api_key(api_key_id: ApiKeyIdPath, body: ApiKeyChangeIn, keys: Keys, act: CurrentAct) -> ApiKeyOut:
+    act.details = {"fields": sorted(body.model_fields_set)}
     return api_key_out(await keys.describe(ApiKeyId(api_key_id), body))
 
 
-@_routes.delete("/{api_key_id}", summary="Revoke a key, for good")
+@_routes.delete(
+    "/{api_key_id}",
+    summary="Revoke a key, for good",
+    dependencies=[audits(AuditAction.API_KEY_REVOKED, "api_key", in_unit=True)],
+)
 async def revoke_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     return api_key_out(await keys.revoke(ApiKeyId(api_key_id)))
 
 
-@_routes.post("/{api_key_id}/suspend", summary="Refuse a key until it is activated")
+@_routes.post(
+    "/{api_key_id}/suspend",
+    summary="Refuse a key until it is activated",
+    dependencies=[audits(AuditAction.API_KEY_SUSPENDED, "api_key", in_unit=True)],
+)
 async def suspend_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     return api_key_out(await keys.suspend(ApiKeyId(api_key_id)))
 
 
-@_routes.post("/{api_key_id}/activate", summary="Accept a suspended key again")
+@_routes.post(
+    "/{api_key_id}/activate",
+    summary="Accept a suspended key again",
+    dependencies=[audits(AuditAction.API_KEY_ACTIVATED, "api_key", in_unit=True)],
+)
 async def activate_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     return api_key_out(await keys.activate(ApiKeyId(api_key_id)))
 
 
-@_routes.put("/{api_key_id}/permissions", summary="Replace what a key may do")
-async def set_api_key_permissions(api_key_id: ApiKeyIdPath, body: PermissionsIn, keys: Keys) -> ApiKeyOut:
+@_routes.put(
+    "/{api_key_id}/permissions",
+    summary="Replace what a key may do",
+    dependencies=[audits(AuditAction.API_KEY_PERMISSIONS_SET, "api_key", in_unit=True)],
+)
+async def set_api_key_permissions(
+    api_key_id: ApiKeyIdPath, body: PermissionsIn, keys: Keys, act: CurrentAct
+) -> ApiKeyOut:
+    act.details = {"permissions": sorted(body.permissions)}
     return api_key_out(await keys.set_permissions(ApiKeyId(api_key_id), body.permissions))
 
 

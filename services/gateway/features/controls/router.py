@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from models.audit import AuditAction
 from models.ids import GraphExecId, NodeExecId
+from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import (
     GatewayContainer,
@@ -37,21 +39,36 @@ def _service(container: GatewayContainer) -> ControlService:
 Controls = Annotated[ControlService, Depends(_service)]
 
 
-@router.post("/pause", operation_id="pause_execution", summary="Start nothing new until the run is resumed")
+@router.post(
+    "/pause",
+    operation_id="pause_execution",
+    summary="Start nothing new until the run is resumed",
+    dependencies=[audits(AuditAction.EXECUTION_PAUSED, "graph_execution")],
+)
 async def pause_execution(
     user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, body: ReasonIn | None = None
 ) -> GraphExecutionMetaOut:
     return meta_out(await controls.pause(user, GraphExecId(graph_exec_id), body or ReasonIn()))
 
 
-@router.post("/resume", operation_id="resume_execution", summary="Let a paused run go on")
+@router.post(
+    "/resume",
+    operation_id="resume_execution",
+    summary="Let a paused run go on",
+    dependencies=[audits(AuditAction.EXECUTION_RESUMED, "graph_execution")],
+)
 async def resume_execution(
     user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, body: ReasonIn | None = None
 ) -> GraphExecutionMetaOut:
     return meta_out(await controls.resume(user, GraphExecId(graph_exec_id), body or ReasonIn()))
 
 
-@router.post("/release", operation_id="release_execution", summary="End a run that is held because nodes have failed")
+@router.post(
+    "/release",
+    operation_id="release_execution",
+    summary="End a run that is held because nodes have failed",
+    dependencies=[audits(AuditAction.EXECUTION_RELEASED, "graph_execution")],
+)
 async def release_execution(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,
@@ -63,7 +80,12 @@ async def release_execution(
     return control_out(await controls.release(user, GraphExecId(graph_exec_id), given, key=idempotency_key))
 
 
-@router.post("/nodes/{node_exec_id}/retry", operation_id="retry_node_execution", summary="Run a failed node again")
+@router.post(
+    "/nodes/{node_exec_id}/retry",
+    operation_id="retry_node_execution",
+    summary="Run a failed node again",
+    dependencies=[audits(AuditAction.NODE_RETRIED, "graph_execution")],
+)
 async def retry_node_execution(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,
@@ -76,7 +98,12 @@ async def retry_node_execution(
     return control_out(await controls.retry_node(user, run, node, given, key=idempotency_key))
 
 
-@router.post("/nodes/{node_exec_id}/skip", operation_id="skip_node_execution", summary="End a node without outputs")
+@router.post(
+    "/nodes/{node_exec_id}/skip",
+    operation_id="skip_node_execution",
+    summary="End a node without outputs",
+    dependencies=[audits(AuditAction.NODE_SKIPPED, "graph_execution")],
+)
 async def skip_node_execution(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,
@@ -89,7 +116,12 @@ async def skip_node_execution(
     return control_out(await controls.skip_node(user, run, node, given, key=idempotency_key))
 
 
-@router.put("/nodes/{node_exec_id}/output", operation_id="set_node_output", summary="End a node with given outputs")
+@router.put(
+    "/nodes/{node_exec_id}/output",
+    operation_id="set_node_output",
+    summary="End a node with given outputs",
+    dependencies=[audits(AuditAction.NODE_OUTPUT_SET, "graph_execution")],
+)
 async def set_node_output(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,
@@ -102,7 +134,12 @@ async def set_node_output(
     return control_out(await controls.set_output(user, run, node, body, key=idempotency_key))
 
 
-@router.post("/deadline", operation_id="extend_deadline", summary="Move the deadline of a run, a wait or a node")
+@router.post(
+    "/deadline",
+    operation_id="extend_deadline",
+    summary="Move the deadline of a run, a wait or a node",
+    dependencies=[audits(AuditAction.EXECUTION_DEADLINE_EXTENDED, "graph_execution")],
+)
 async def extend_deadline(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,

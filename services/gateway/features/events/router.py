@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path
 
+from models.audit import AuditAction
 from models.ids import GraphExecId
+from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import GatewayContainer, GraphExecIdPath, IdempotencyKey
 from services.gateway.features.events.schemas import AwaitedEventOut, EventDeliveredOut, EventIn, awaited_event_out
@@ -33,7 +35,10 @@ async def list_awaited_events(
 
 
 @router.post(
-    "/executions/{graph_exec_id}/events/{name}", operation_id="deliver_event", summary="Deliver an event to a run"
+    "/executions/{graph_exec_id}/events/{name}",
+    operation_id="deliver_event",
+    summary="Deliver an event to a run",
+    dependencies=[audits(AuditAction.EVENT_DELIVERED, "graph_execution")],
 )
 async def deliver_event(
     user: GraphExecutor,

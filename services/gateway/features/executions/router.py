@@ -4,9 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from models.audit import AuditAction
 from models.events import ExecutionEvent
 from models.ids import GraphExecId, GraphId
 from models.users import User
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import (
     GatewayContainer,
@@ -94,22 +96,38 @@ async def execute_graph_version(
     "/graphs/{graph_id}/executions/{graph_exec_id}/stop",
     operation_id="stop_execution",
     summary="End a run after a grace period; null when there is nothing to stop",
+    dependencies=[audits(AuditAction.EXECUTION_STOPPED, "graph_execution")],
 )
 async def stop_execution(
-    user: GraphExecutor, graph_id: GraphIdPath, graph_exec_id: GraphExecIdPath, control: Control, reader: Reader
+    user: GraphExecutor,
+    graph_id: GraphIdPath,
+    graph_exec_id: GraphExecIdPath,
+    control: Control,
+    reader: Reader,
+    act: CurrentAct,
 ) -> GraphExecutionMetaOut | None:
-    return await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.STOP, control, reader)
+    ended = await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.STOP, control, reader)
+    act.happened = ended is not None
+    return ended
 
 
 @router.post(
     "/graphs/{graph_id}/executions/{graph_exec_id}/cancel",
     operation_id="cancel_execution",
     summary="End a run at once; null when there is nothing to cancel",
+    dependencies=[audits(AuditAction.EXECUTION_CANCELLED, "graph_execution")],
 )
 async def cancel_execution(
-    user: GraphExecutor, graph_id: GraphIdPath, graph_exec_id: GraphExecIdPath, control: Control, reader: Reader
+    user: GraphExecutor,
+    graph_id: GraphIdPath,
+    graph_exec_id: GraphExecIdPath,
+    control: Control,
+    reader: Reader,
+    act: CurrentAct,
 ) -> GraphExecutionMetaOut | None:
-    return await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.CANCEL, control, reader)
+    ended = await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.CANCEL, control, reader)
+    act.happened = ended is not None
+    return ended
 
 
 @router.get("/executions", operation_id="list_executions", summary="List your runs, newest first")
@@ -183,6 +201,7 @@ async def list_execution_events(
     operation_id="delete_execution",
     summary="Stop a run if needed, then delete it",
     status_code=204,
+    dependencies=[audits(AuditAction.EXECUTION_DELETED, "graph_execution")],
 )
 async def delete_execution(
     user: GraphExecutor, graph_exec_id: GraphExecIdPath, control: Control, reader: Reader

@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from models.audit import AuditAction
 from models.graph_settings import GraphSettings, GraphSettingsChange
 from models.ids import GraphId, UserId
 from models.stores import UnitOfWork
+from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphReader, GraphWriter
 from services.gateway.deps import GraphIdPath, Unit
 from services.gateway.json_bodies import JsonRoute
@@ -43,7 +45,12 @@ async def get_graph_settings(user: GraphReader, graph_id: GraphIdPath, unit: Uni
     return _settings_out(await unit.graph_settings.get(user.id, GraphId(graph_id)))
 
 
-@router.patch("", operation_id="update_graph_settings", summary="Change how runs of a graph behave")
+@router.patch(
+    "",
+    operation_id="update_graph_settings",
+    summary="Change how runs of a graph behave",
+    dependencies=[audits(AuditAction.GRAPH_SETTINGS_CHANGED, "graph", in_unit=True)],
+)
 async def update_graph_settings(
     user: GraphWriter, graph_id: GraphIdPath, body: GraphSettingsIn, unit: Unit
 ) -> GraphSettingsOut:

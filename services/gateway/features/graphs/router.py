@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from models.audit import AuditAction
 from models.ids import GraphId
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphReader, GraphWriter
 from services.gateway.deps import (
     GatewayContainer,
@@ -50,9 +52,16 @@ async def list_graphs(user: GraphReader, graphs: Graphs, page: LongPage, respons
     return [GraphMetaOut.model_validate(summary.model_dump()) for summary in found.items]
 
 
-@router.post("", operation_id="create_graph", summary="Save a new graph")
-async def create_graph(user: GraphWriter, body: GraphBody, graphs: Graphs) -> GraphOut:
-    return await graphs.create(user.id, graph_in(body))
+@router.post(
+    "",
+    operation_id="create_graph",
+    summary="Save a new graph",
+    dependencies=[audits(AuditAction.GRAPH_CREATED, "graph", in_unit=True)],
+)
+async def create_graph(user: GraphWriter, body: GraphBody, graphs: Graphs, act: CurrentAct) -> GraphOut:
+    made = await graphs.create(user.id, graph_in(body))
+    act.object_id = made.id
+    return made
 
 
 @router.post("/validate", operation_id="validate_graph", summary="Check a graph without saving or running it")
@@ -61,10 +70,17 @@ async def validate_graph(user: GraphReader, body: GraphBody, graphs: Graphs) -> 
 
 
 @router.post(
-    "/import", operation_id="import_graph", summary="Save an exported agent with its sub-graphs, and report on it"
+    "/import",
+    operation_id="import_graph",
+    summary="Save an exported agent with its sub-graphs, and report on it",
+    dependencies=[audits(AuditAction.GRAPH_CREATED, "graph", in_unit=True)],
 )
-async def import_graph(user: GraphWriter, body: GraphBody, graphs: Graphs, dry_run: DryRun = False) -> ImportOut:
-    return await graphs.import_graph(user.id, graph_in(body), dry_run=dry_run)
+async def import_graph(
+    user: GraphWriter, body: GraphBody, graphs: Graphs, act: CurrentAct, dry_run: DryRun = False
+) -> ImportOut:
+    made = await graphs.import_graph(user.id, graph_in(body), dry_run=dry_run)
+    act.happened, act.object_id = not dry_run, made.graph.id
+    return made
 
 
 @router.get("/{graph_id}", operation_id="get_graph", summary="Read a graph, by default its highest version")
@@ -78,12 +94,26 @@ async def get_graph(
     return await graphs.get(user.id, GraphId(graph_id), version=version, for_export=for_export)
 
 
-@router.put("/{graph_id}", operation_id="replace_graph", summary="Save a new version of a graph")
-async def replace_graph(user: GraphWriter, graph_id: GraphIdPath, body: GraphBody, graphs: Graphs) -> GraphOut:
-    return await graphs.replace(user.id, GraphId(graph_id), graph_in(body))
+@router.put(
+    "/{graph_id}",
+    operation_id="replace_graph",
+    summary="Save a new version of a graph",
+    dependencies=[audits(AuditAction.GRAPH_VERSION_CREATED, "graph", in_unit=True)],
+)
+async def replace_graph(
+    user: GraphWriter, graph_id: GraphIdPath, body: GraphBody, graphs: Graphs, act: CurrentAct
+) -> GraphOut:
+    made = await graphs.replace(user.id, GraphId(graph_id), graph_in(body))
+    act.details = {"version": made.version, "is_active": made.is_active}
+    return made
 
 
-@router.delete("/{graph_id}", operation_id="delete_graph", summary="Stop a graph's executions, then delete it")
+@router.delete(
+    "/{graph_id}",
+    operation_id="delete_graph",
+    summary="Stop a graph's executions, then delete it",
+    dependencies=[audits(AuditAction.GRAPH_DELETED, "graph")],
+)
 async def delete_graph(user: GraphWriter, graph_id: GraphIdPath, container: GatewayContainer) -> DeletedOut:
     await RunControl(container).stop_all(user, GraphId(graph_id), StopMode.STOP)
     async with container.units() as unit:
@@ -99,10 +129,16 @@ async def list_graph_versions(
     return list(found.items)
 
 
-@router.put("/{graph_id}/versions/active", operation_id="activate_graph_version", summary="Choose the active version")
+@router.put(
+    "/{graph_id}/versions/active",
+    operation_id="activate_graph_version",
+    summary="Choose the active version",
+    dependencies=[audits(AuditAction.GRAPH_VERSION_ACTIVATED, "graph", in_unit=True)],
+)
 async def activate_graph_version(
-    user: GraphWriter, graph_id: GraphIdPath, body: ActiveVersionIn, graphs: Graphs
+    user: GraphWriter, graph_id: GraphIdPath, body: ActiveVersionIn, graphs: Graphs, act: CurrentAct
 ) -> None:
+    act.details = {"version": body.active_graph_version}
     await graphs.activate(user.id, GraphId(graph_id), body.active_graph_version)
 
 

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from models.audit import AuditAction
 from models.ids import GraphId, PresetId
 from models.pages import PageRequest
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader, GraphWriter
 from services.gateway.deps import MAX_PAGE, GatewayContainer, IdempotencyKey, PresetIdPath, Starter
 from services.gateway.execution_meta import GraphExecutionMetaOut, meta_out
@@ -48,9 +50,16 @@ async def list_presets(
     return PresetPageOut(presets=[preset_out(preset) for preset in found.items], pagination=pagination_of(found, page))
 
 
-@router.post("", operation_id="create_preset", summary="Save values for a graph, or those of a run")
-async def create_preset(user: GraphWriter, body: PresetBody, presets: Presets) -> PresetOut:
-    return preset_out(await presets.create(user.id, body))
+@router.post(
+    "",
+    operation_id="create_preset",
+    summary="Save values for a graph, or those of a run",
+    dependencies=[audits(AuditAction.PRESET_CREATED, "preset")],
+)
+async def create_preset(user: GraphWriter, body: PresetBody, presets: Presets, act: CurrentAct) -> PresetOut:
+    preset = await presets.create(user.id, body)
+    act.object_id, act.details = preset.id, {"graph_id": preset.graph_id}
+    return preset_out(preset)
 
 
 @router.get("/{preset_id}", operation_id="get_preset", summary="Read a preset")
@@ -58,14 +67,26 @@ async def get_preset(user: GraphReader, preset_id: PresetIdPath, presets: Preset
     return preset_out(await presets.get(user.id, PresetId(preset_id)))
 
 
-@router.patch("/{preset_id}", operation_id="update_preset", summary="Change a preset; what is absent stays")
+@router.patch(
+    "/{preset_id}",
+    operation_id="update_preset",
+    summary="Change a preset; what is absent stays",
+    dependencies=[audits(AuditAction.PRESET_UPDATED, "preset")],
+)
 async def update_preset(
-    user: GraphWriter, preset_id: PresetIdPath, body: PresetChangeIn, presets: Presets
+    user: GraphWriter, preset_id: PresetIdPath, body: PresetChangeIn, presets: Presets, act: CurrentAct
 ) -> PresetOut:
+    act.details = {"fields": sorted(body.model_fields_set)}
     return preset_out(await presets.change(user.id, PresetId(preset_id), body))
 
 
-@router.delete("/{preset_id}", operation_id="delete_preset", summary="Delete a preset", status_code=204)
+@router.delete(
+    "/{preset_id}",
+    operation_id="delete_preset",
+    summary="Delete a preset",
+    status_code=204,
+    dependencies=[audits(AuditAction.PRESET_DELETED, "preset")],
+)
 async def delete_preset(user: GraphWriter, preset_id: PresetIdPath, presets: Presets) -> None:
     await presets.delete(user.id, PresetId(preset_id))
 

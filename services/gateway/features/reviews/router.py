@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from models.audit import AuditAction
 from models.ids import GraphExecId
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import (
     GatewayContainer,
@@ -48,8 +50,19 @@ async def list_execution_reviews(
     return list(found.items)
 
 
-@router.post("/action", operation_id="decide_reviews", summary="Approve or reject reviews of one run, all or none")
+@router.post(
+    "/action",
+    operation_id="decide_reviews",
+    summary="Approve or reject reviews of one run, all or none",
+    dependencies=[audits(AuditAction.REVIEWS_DECIDED, "review")],
+)
 async def decide_reviews(
-    user: GraphExecutor, body: ReviewActionIn, reviews: Reviews, idempotency_key: IdempotencyKey = None
+    user: GraphExecutor,
+    body: ReviewActionIn,
+    reviews: Reviews,
+    act: CurrentAct,
+    idempotency_key: IdempotencyKey = None,
 ) -> ReviewActionOut:
+    act.object_id = body.reviews[0].node_exec_id if len(body.reviews) == 1 else None
+    act.details = {"decisions": {review.node_exec_id: review.approved for review in body.reviews}}
     return await reviews.decide(user, body, key=idempotency_key)

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from models.audit import AuditAction
+from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import AnyUser, IdentityOwner
 from services.gateway.deps import GatewayContainer, Unit
 from services.gateway.features.users.schemas import CreditsOut, MeOut, UserIn, UserOut, user_out
@@ -23,8 +25,16 @@ async def get_user(user: AnyUser) -> UserOut:
     return user_out(user)
 
 
-@router.put("/api/user", operation_id="update_user", summary="Change your name, address or timezone")
-async def update_user(user: IdentityOwner, body: UserIn, unit: Unit, container: GatewayContainer) -> UserOut:
+@router.put(
+    "/api/user",
+    operation_id="update_user",
+    summary="Change your name, address or timezone",
+    dependencies=[audits(AuditAction.USER_UPDATED, "user", in_unit=True)],
+)
+async def update_user(
+    user: IdentityOwner, body: UserIn, unit: Unit, container: GatewayContainer, act: CurrentAct
+) -> UserOut:
+    act.object_id, act.details = user.id, {"fields": sorted(body.model_fields_set)}
     changed = await unit.users.update(user.id, now=container.clock.now(), **body.model_dump())
     return user_out(changed)
 
