@@ -324,6 +324,12 @@ class Permission(StrEnum):
     EXECUTE_GRAPH = "EXECUTE_GRAPH"
     READ_BLOCK = "READ_BLOCK"
     EXECUTE_BLOCK = "EXECUTE_BLOCK"
+    READ_STORE = "READ_STORE"
+    WRITE_LIBRARY = "WRITE_LIBRARY"
+    USE_TOOLS = "USE_TOOLS"
+    READ_INTEGRATIONS = "READ_INTEGRATIONS"
+    MANAGE_INTEGRATIONS = "MANAGE_INTEGRATIONS"
+    DELETE_INTEGRATIONS = "DELETE_INTEGRATIONS"
     MANAGE_API_KEYS = "MANAGE_API_KEYS"
 
 
@@ -348,6 +354,16 @@ class Preset(Answer):
 class PresetPage(Answer):
     presets: list[Preset]
     pagination: Pagination
+
+
+class RateLimit(Answer):
+    """`reset`: seconds since 1970; `window_size`: seconds; `current`: requests in the window."""
+
+    limit: int
+    remaining: int
+    reset: int
+    current: int
+    window_size: int
 
 
 class Ready(Answer):

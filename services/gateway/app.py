@@ -19,7 +19,9 @@ from services.gateway.features.executions.router import router as executions
 from services.gateway.features.graph_settings.router import router as graph_settings
 from services.gateway.features.graphs.router import router as graphs
 from services.gateway.features.health.router import router as health
+from services.gateway.features.metrics.router import router as metrics
 from services.gateway.features.presets.router import router as presets
+from services.gateway.features.rate_limits.router import router as rate_limits
 from services.gateway.features.reviews.router import router as reviews
 from services.gateway.features.users.router import router as users
 from services.gateway.middleware.answer_headers import AnswerHeaders
@@ -70,6 +72,7 @@ def openapi_document() -> dict[str, Any]:
 
 def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
+    app.include_router(metrics)
     for router in (
         users,
         api_keys,
@@ -81,6 +84,7 @@ def _add_routes(app: FastAPI) -> None:
         events,
         graph_settings,
         presets,
+        rate_limits,
         codec,
     ):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
