@@ -11,6 +11,7 @@ from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
 from services.gateway.errors import ErrorBody, install_error_handlers
 from services.gateway.features.api_keys.router import router as api_keys
+from services.gateway.features.audit.router import router as audit
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
 from services.gateway.features.controls.router import router as controls
@@ -76,6 +77,7 @@ def _add_routes(app: FastAPI) -> None:
     for router in (
         users,
         api_keys,
+        audit,
         blocks,
         graphs,
         executions,
