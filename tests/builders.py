@@ -9,13 +9,28 @@ from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable, check_structure
 from models.controls import RunOptions
 from models.graph import Graph, Link, Node
-from models.ids import BlockId, GraphExecId, GraphId, LinkId, NodeId, UserId, new_id
+from models.ids import AGENT_EXECUTOR_BLOCK_ID, BlockId, GraphExecId, GraphId, LinkId, NodeId, UserId, new_id
 from models.value_store import ValueStore
 from models.wire import ExecuteGraphInput, RunIdentity, RunOpening
 
 
 def make_node(id: str, block_id: str, metadata: Mapping[str, Any] | None = None, **input_default: Any) -> Node:
     return Node(id=NodeId(id), block_id=BlockId(block_id), input_default=input_default, metadata=dict(metadata or {}))
+
+
+def make_agent_node(id: str, graph: Graph, **inputs: Any) -> Node:
+    """A node that runs `graph`, whose inputs and outputs are among x, y and z."""
+    schema = {"type": "object", "properties": {name: {} for name in ("x", "y", "z")}}
+    return make_node(
+        id,
+        AGENT_EXECUTOR_BLOCK_ID,
+        user_id=graph.user_id,
+        graph_id=graph.id,
+        graph_version=graph.version,
+        inputs=inputs,
+        input_schema=schema,
+        output_schema=schema,
+    )
 
 
 def make_link(source: str, sink: str, *, static: bool = False) -> Link:

@@ -45,9 +45,12 @@ class Engine:
     task_queue: str
 
     async def start(
-        self, graph: Graph, inputs: Mapping[str, Any] | None = None, **options: Any
+        self, graph: Graph, inputs: Mapping[str, Any] | None = None, *, without_plan: bool = False, **options: Any
     ) -> "WorkflowHandle[Any, ExecuteGraphResult]":
+        """`without_plan`: the run makes it from the stored graph."""
         run = await make_run(graph, blocks=self.blocks, values=self.values, inputs=inputs, **options)
+        if without_plan:
+            run = run.model_copy(update={"plan": None})
         await self.runner.start(run, owner_key_id=OWNER)
         return self.handle(run)
 

@@ -321,8 +321,15 @@ class ExecuteGraphWorkflow(ControlledRun):
 
     async def _load_carried(self, input: ExecuteGraphInput) -> None:
         assert input.carried is not None
-        self._take_up_again(input, await load_parts(input.carried.parts))
-        self._notice_cancellation()
+        try:
+            self._take_up_again(input, await load_parts(input.carried.parts))
+        except ActivityError as error:
+            # What the run has done so far is recorded; only how it would go on is not.
+            reason = getattr(error.cause, "message", None) or str(error)
+            self._failure = ("state_lost", f"The state of the execution could not be read again: {reason}")
+            return
+        finally:
+            self._notice_cancellation()
         info = workflow.info()
         self._carry_from_length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
         self._loaded_bytes = info.get_current_history_size()
@@ -345,10 +352,11 @@ class ExecuteGraphWorkflow(ControlledRun):
             if not workflow.patched(CARRY_LARGE_STATES):
                 self._carry_from_length = workflow.info().get_current_history_length() + 1000
                 return
+            before = (self._updates, self._signals)
             carried = await carrier.store(max_bytes=max_bytes)
             self._notice_cancellation()
-            if self._is_ending:
-                return
+            if self._is_ending or (self._updates, self._signals) != before:
+                return  # what came meanwhile is not in the stored state
         workflow.continue_as_new(fresh.model_copy(update={"carried": carried}))
 
     def _history_is_long(self) -> bool:

@@ -36,9 +36,7 @@ class WithoutItsTimer(ExecuteGraphWorkflow):
     @workflow.init
     def __init__(self, input: ExecuteGraphInput) -> None:
         super().__init__(input)
-        self._nodes = _NodesWithoutPause(
-            input.run, self._flow, self._report, opening=self._opening, user_timezone=input.user_timezone
-        )
+        self._nodes = _NodesWithoutPause(self._state, self._waits, self._children, opening=self._opening)
 
     @workflow.run
     async def run(self, input: ExecuteGraphInput) -> ExecuteGraphResult:

@@ -1,18 +1,16 @@
 """One run of every shape a history can have. Recorded by `python -m tests.replay.record`, replayed by the tests."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
-
-from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from models.wire import StopRequest
 from tests.builders import make_graph, make_link, make_node
 from tests.engine import Engine, graph_exec_id_of
 from tests.polling import eventually
+from tests.replay import wait_scenarios
+from tests.replay.handles import Handle, ended
 from tests.sample_blocks import Journal
 
-Handle = WorkflowHandle[Any, Any]
 Scenario = Callable[[Engine], Awaitable[Handle]]
 
 
@@ -73,32 +71,32 @@ async def static_back_fill(engine: Engine) -> Handle:
 async def stop(engine: Engine) -> Handle:
     handle = await _start_slow(engine)
     await handle.signal("stop", StopRequest(grace_seconds=0))
-    return await _ended(handle)
+    return await ended(handle)
 
 
 async def stop_with_grace(engine: Engine) -> Handle:
     handle = await _start_slow(engine, seconds=1.0)
     await handle.signal("stop", StopRequest(grace_seconds=30))
-    return await _ended(handle)
+    return await ended(handle)
 
 
 async def cancel_by_signal(engine: Engine) -> Handle:
     handle = await _start_slow(engine)
     await handle.signal("cancel", StopRequest())
-    return await _ended(handle)
+    return await ended(handle)
 
 
 async def cancel_by_temporal(engine: Engine) -> Handle:
     handle = await _start_slow(engine)
     await handle.cancel()
-    return await _ended(handle)
+    return await ended(handle)
 
 
 async def cancel_after_stop(engine: Engine) -> Handle:
     handle = await _start_slow(engine)
     await handle.signal("stop", StopRequest(grace_seconds=3600))
     await handle.cancel()
-    return await _ended(handle)
+    return await ended(handle)
 
 
 async def failure(engine: Engine) -> Handle:
@@ -147,13 +145,20 @@ SCENARIOS: dict[str, Scenario] = {
         cancel_by_temporal,
         cancel_after_stop,
         failure,
+        *wait_scenarios.SCENARIOS,
     )
 }
 
 
 RESTLESS_SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (continue_as_new, large_values_stored, state_in_parts_stored, state_in_parts_loaded)
+    for scenario in (
+        continue_as_new,
+        large_values_stored,
+        state_in_parts_stored,
+        state_in_parts_loaded,
+        *wait_scenarios.RESTLESS_SCENARIOS,
+    )
 }
 """Those for a server that suggests continuing as new early."""
 
@@ -171,13 +176,7 @@ def _waiting_beside_a_loop(sources: list[Any], *, rounds: int) -> tuple[list[Any
 
 
 async def _run(engine: Engine, nodes: list[Any], links: list[Any], inputs: dict[str, Any] | None = None) -> Handle:
-    return await _ended(await engine.start(make_graph(nodes, links, blocks=engine.blocks), inputs))
-
-
-async def _ended(handle: Handle) -> Handle:
-    with suppress(WorkflowFailureError):
-        await handle.result()
-    return handle
+    return await ended(await engine.start(make_graph(nodes, links, blocks=engine.blocks), inputs))
 
 
 async def _start_slow(engine: Engine, *, seconds: float = 600.0) -> Handle:

@@ -4,33 +4,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
 
 from models.controls import ControlRequest, RunOptions
 from models.execution import ExecutionStatus
 from models.graph import Graph
-from models.ids import AGENT_EXECUTOR_BLOCK_ID, GraphExecId, new_id, workflow_id
+from models.ids import GraphExecId, new_id, workflow_id
 from models.wire import StopRequest
-from tests.builders import make_graph, make_link, make_node
+from tests.builders import make_agent_node, make_graph, make_link, make_node
 from tests.engine import OWNER, Engine, graph_exec_id_of
 from tests.polling import eventually
 from tests.sample_blocks import Journal
 from tests.workflow.waiting import Handle, decision, rows_in, update, waiting
-
-
-def make_agent_node(id: str, graph: Graph, **inputs: Any) -> Any:
-    """A node that runs `graph`, whose inputs and outputs may have any name."""
-    schema = {"type": "object", "properties": {name: {} for name in ("x", "Some Text", "y", "z")}}
-    return make_node(
-        id,
-        AGENT_EXECUTOR_BLOCK_ID,
-        user_id=graph.user_id,
-        graph_id=graph.id,
-        graph_version=graph.version,
-        inputs=inputs,
-        input_schema=schema,
-        output_schema=schema,
-    )
 
 
 def adder(engine: Engine) -> Graph:
@@ -257,3 +242,19 @@ async def test_a_worker_may_die_while_children_run(idle_engine: Engine) -> None:
     assert (await engine.outcome(result)).outputs == {"y": ["up"]}
     rows = await rows_in(engine, handle, "agent", ExecutionStatus.COMPLETED)
     assert len(rows) == 1
+
+
+async def test_a_run_makes_its_own_plan_if_it_has_none(engine: Engine) -> None:
+    graph = await engine.save(adder(engine))
+    handle = await engine.start(graph, {"x": 1}, without_plan=True)
+    assert (await engine.outcome(await handle.result())).outputs["y"] == [2]
+
+
+async def test_a_run_whose_graph_is_gone_is_recorded_as_failed(engine: Engine) -> None:
+    graph = adder(engine)
+    handle = await engine.start(graph, {"x": 1}, without_plan=True)
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    run = await engine.find_run(graph, handle)
+    assert run is not None
+    assert (run.status, run.error_code) == (ExecutionStatus.FAILED, "not_found")
