@@ -6,10 +6,7 @@ from infra.migrate import database_for
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import ApiKey, APIKeyManager, Permission
 from models.ids import ApiKeyId, UserId, new_id
-from models.users import UserClaims
-
-DEV_EMAIL = "developer@example.com"
-DEV_NAME = "Developer"
+from models.users import LOCAL_USER_EMAIL, LOCAL_USER_NAME, UserClaims
 
 
 async def ensure_dev_api_key(database_url: str, *, user_id: str, raw_key: str) -> None:
@@ -28,7 +25,7 @@ async def ensure_dev_api_key(database_url: str, *, user_id: str, raw_key: str) -
         async with UnitsOfWork(database)() as unit:
             owner = UserId(user_id)
             if await unit.users.find(owner) is None:
-                await unit.users.ensure(UserClaims(id=owner, email=DEV_EMAIL, name=DEV_NAME), now=now)
+                await unit.users.ensure(UserClaims(id=owner, email=LOCAL_USER_EMAIL, name=LOCAL_USER_NAME), now=now)
             await unit.api_keys.ensure(
                 ApiKey(
                     id=ApiKeyId(new_id()),

@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 from email_validator import EmailNotValidError, validate_email
 
 from infra.migrate import check_schema
+from infra.passwords import Argon2Passwords
 from infra.postgres import Database
 from infra.settings import Settings
 from infra.tokens import issue_token
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import issue_api_key
 from models.errors import ConfigurationError, ConflictError, InvalidRequestError
+from models.identity import check_password
 from models.ids import UserId, new_id
-from models.users import User, UserClaims
+from models.users import ROLE_ADMIN, ROLE_USER, User, new_owner_key_id
 
 MAX_NAME = 100
-ADMIN, USER = "admin", "user"
 
 
 @dataclass(frozen=True)
@@ -35,48 +36,51 @@ async def create_account(
     email: str,
     name: str | None = None,
     admin: bool = False,
+    password: str | None = None,
     with_api_key: bool = False,
     token_lifetime: timedelta,
     now: datetime,
 ) -> NewAccount:
     """Makes a user in the database, and a token; with `with_api_key` also a key with the default permissions.
 
+    Without a password nobody can log in to the account, until one is set with the help of a mail.
+
     Raises:
-        InvalidRequestError: an address or a name that no user can have.
+        InvalidRequestError: an address, a name or a password that no user can have.
         ConflictError: a user has the address already.
         ConfigurationError: JWT_VERIFY_KEY or DATABASE_URL cannot be used, or the schema is not of this release.
         ServiceUnavailableError: Postgres does not answer.
     """
-    key = settings.auth.jwt_verify_key.get_secret_value().strip()
-    if not key:
-        raise ConfigurationError("JWT_VERIFY_KEY is empty: without it no token can be made. Set it to the gateway's.")
-    claims = UserClaims(
-        id=UserId(new_id()), email=_address(email), name=_name(name), role=ADMIN if admin else USER, created_at=now
+    user = User(
+        id=UserId(new_id()),
+        email=_address(email),
+        name=_name(name),
+        role=ROLE_ADMIN if admin else ROLE_USER,
+        key_id=new_owner_key_id(),
+        local=True,
+        email_verified_at=now,
+        created_at=now,
+        updated_at=now,
     )
+    token = issue_token(settings.auth, user, now=now, lifetime=token_lifetime)
+    hashed: str | None = None
+    if password is not None:
+        hashed = await Argon2Passwords().hash(check_password(password, email=user.email))
     database = _open(settings)
     try:
         await check_schema(database)
         raw: str | None = None
         async with UnitsOfWork(database)() as unit:
-            known = await unit.users.find_by_email(claims.email)
+            known = await unit.users.find_by_email(user.email)
+            if known is None and not await unit.accounts.create(user, password_hash=hashed):
+                known = await unit.users.find_by_email(user.email)
             if known is not None:
-                raise ConflictError(f"There is a user with the address {claims.email!r} already: {known.id}.")
-            user = await unit.users.ensure(claims, now=now)
+                raise ConflictError(f"There is a user with the address {user.email!r} already: {known.id}.")
             if with_api_key:
                 stored, raw = issue_api_key(user_id=user.id, name="First key", now=now)
                 await unit.api_keys.ensure(stored)
     finally:
         await database.close()
-    token = issue_token(
-        settings.auth.jwt_verify_key.get_secret_value(),
-        user_id=user.id,
-        email=user.email,
-        role=user.role,
-        name=user.name,
-        audience=settings.auth.jwt_audience,
-        now=now,
-        lifetime=token_lifetime,
-    )
     return NewAccount(user=user, token=token, token_expires_at=now + token_lifetime, api_key=raw)
 
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from models.api_keys import ApiKey
+from models.errors import InvalidRequestError
 from models.ids import UserId
 from models.pages import Page, PageRequest
 from models.users import User, UserStatus
@@ -23,6 +25,30 @@ def new_secret() -> tuple[str, str]:
 def secret_hash(raw: str) -> str:
     """SHA-256 in hexadecimal: enough for a text that nobody can guess, and it gives an index."""
     return hashlib.sha256(raw.encode(errors="replace")).hexdigest()
+
+
+MIN_PASSWORD_CHARACTERS: Final = 8
+MAX_PASSWORD_CHARACTERS: Final = 256
+_MIN_DIFFERENT_CHARACTERS: Final = 4
+
+
+class WeakPasswordError(InvalidRequestError):
+    code = "weak_password"
+
+
+def check_password(password: str, *, email: str) -> str:
+    """The same password, if it may be one; composed and decomposed characters (NFC) are told apart by nobody.
+
+    Raises:
+        WeakPasswordError
+    """
+    password = unicodedata.normalize("NFC", password)
+    if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        raise WeakPasswordError(f"A password has {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters.")
+    simple = password.casefold()
+    if len(set(simple)) < _MIN_DIFFERENT_CHARACTERS or simple in (email.casefold(), email.casefold().partition("@")[0]):
+        raise WeakPasswordError("This password is too easy to guess. Choose another one.")
+    return password
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from models.ids import OwnerKeyId, UserId
 
 TIMEZONE_NOT_SET = "not-set"
+LOCAL_USER_ID = UserId("01900000-0000-7000-8000-000000000001")
+"""Whoever runs a stack on their own machine; without authentication, everybody."""
+LOCAL_USER_EMAIL = "developer@example.com"
+LOCAL_USER_NAME = "Developer"
 ROLE_USER = "user"
 ROLE_ADMIN = "admin"
 

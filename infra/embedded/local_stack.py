@@ -143,7 +143,7 @@ class LocalStack:
             database_url=self.database_url,
             redis_url=self._redis_url,
             processes=ProcessIds(),
-            dev_token=issue_dev_token(self._jwt_verify_key, audience=auth.jwt_audience),
+            dev_token=issue_dev_token(self._jwt_verify_key, auth=auth),
             dev_api_key=self._secrets.dev_api_key,
         )
 

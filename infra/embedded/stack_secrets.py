@@ -2,17 +2,20 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from infra.crypto import new_key
 from infra.embedded.home import StackHome, write_private
 from infra.embedded.server import StackError
+from infra.settings import AuthSettings
 from infra.tokens import issue_token
 from models.api_keys import APIKeyManager
+from models.ids import OwnerKeyId
+from models.users import LOCAL_USER_EMAIL, LOCAL_USER_ID, LOCAL_USER_NAME, ROLE_ADMIN, User
 
-DEVELOPER_ID = "01900000-0000-7000-8000-000000000001"
-DEVELOPER_EMAIL = "developer@example.com"
+DEVELOPER_ID: Final = LOCAL_USER_ID
 DEV_TOKEN_LIFETIME = timedelta(days=30)
 
 
@@ -52,15 +55,19 @@ def ensure_secrets(home: StackHome) -> StackSecrets:
     return found
 
 
-def issue_dev_token(jwt_verify_key: str, *, audience: str) -> str:
-    """A bearer token of the developer of a local stack."""
-    return issue_token(
-        jwt_verify_key,
-        user_id=DEVELOPER_ID,
-        email=DEVELOPER_EMAIL,
-        role="admin",
-        name="Developer",
-        audience=audience,
-        now=datetime.now(UTC),
-        lifetime=DEV_TOKEN_LIFETIME,
+def issue_dev_token(jwt_verify_key: str, *, auth: AuthSettings) -> str:
+    """A bearer token of the developer of a local stack; nothing where only others can make tokens."""
+    if not auth.jwt_algorithm.startswith("HS") and auth.jwt_signing_key is None:
+        return ""
+    now = datetime.now(UTC)
+    developer = User(
+        id=LOCAL_USER_ID,
+        email=LOCAL_USER_EMAIL,
+        name=LOCAL_USER_NAME,
+        role=ROLE_ADMIN,
+        key_id=OwnerKeyId(""),
+        created_at=now,
+        updated_at=now,
     )
+    signing = auth.model_copy(update={"jwt_verify_key": SecretStr(jwt_verify_key)})
+    return issue_token(signing, developer, now=now, lifetime=DEV_TOKEN_LIFETIME)

@@ -8,7 +8,9 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from activities.blocks.registry import BlockRegistry
+from models.identity import AttemptLimiter, Mailer, PasswordHasher
 from models.ports import BlobStore, Clock, EventBus, GraphRunner, WaitRecorder
+from models.sessions import SessionStore
 from models.stores import UnitOfWorkFactory
 from services.gateway.client_address import ClientAddresses
 from services.gateway.metrics import GatewayMetrics
@@ -16,6 +18,8 @@ from services.gateway.rate_limit.gate import RateGate
 
 if TYPE_CHECKING:
     from services.gateway.auth.authenticator import Authenticator
+    from services.gateway.auth.settings import AuthOptions
+    from services.gateway.auth.tokens import TokenVerifier
 
 HealthCheck = Callable[[], Awaitable[None]]
 """Raises ServiceUnavailableError while the part does not answer."""
@@ -43,7 +47,13 @@ class Container:
     """
 
     units: UnitOfWorkFactory
+    auth: "AuthOptions"
     authenticator: "Authenticator"
+    tokens: "TokenVerifier"
+    sessions: SessionStore
+    passwords: PasswordHasher
+    attempts: AttemptLimiter
+    mailer: Mailer
     blocks: BlockRegistry
     blobs: BlobStore
     runner: GraphRunner

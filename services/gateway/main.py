@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
 from infra.rate_limits import RedisRateLimitStore
-from infra.settings import MIN_TOKEN_KEY_CHARACTERS, Environment, RateLimitSettings, Settings
+from infra.settings import Environment, RateLimitSettings, Settings
 from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.client import connect
 from infra.temporal.codec import EncryptionCodec
@@ -33,8 +33,7 @@ from infra.unit_of_work import UnitsOfWork
 from models.errors import AppError
 from models.ports import Clock, RateLimitStore
 from services.gateway.app import create_app
-from services.gateway.auth.authenticator import Authenticator
-from services.gateway.auth.tokens import TokenVerifier
+from services.gateway.auth_parts import auth_options, open_auth
 from services.gateway.client_address import ClientAddresses
 from services.gateway.container import Container
 from services.gateway.http_protocol import bounded_http_protocol
@@ -61,12 +60,8 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         ServiceUnavailableError: Postgres or Temporal does not answer.
     """
     clock = SystemClock()
-    tokens = TokenVerifier(
-        key=settings.auth.jwt_verify_key,
-        algorithm=settings.auth.jwt_algorithm,
-        audience=settings.auth.jwt_audience,
-        min_key_characters=MIN_TOKEN_KEY_CHARACTERS if settings.app.environment is Environment.PRODUCTION else 1,
-    )
+    origins = _origins(settings.gateway.cors_origins)
+    options = auth_options(settings, trusted_origins=origins)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     blobs = open_blob_store(settings.blobs, keys)
     database = Database(settings.postgres, application_name="perdure-gateway")
@@ -74,6 +69,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     limits_client = redis.connect_queueing(settings.redis, max_connections=LIMIT_CONNECTIONS)
     addresses, metrics = ClientAddresses(settings.gateway.proxies), GatewayMetrics()
     block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
+    stack = AsyncExitStack()
     try:
         await check_schema(database)
         temporal = await connect(settings)
@@ -86,9 +82,18 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             ttl_seconds=settings.redis.event_stream_ttl_seconds,
         )
         units = UnitsOfWork(database)
+        parts = await stack.enter_async_context(
+            open_auth(options, settings, units=units, database=database, redis=redis_client, clock=clock)
+        )
         yield Container(
             units=units,
-            authenticator=Authenticator(units=units, tokens=tokens, clock=clock),
+            auth=parts.auth,
+            authenticator=parts.authenticator,
+            tokens=parts.tokens,
+            sessions=parts.sessions,
+            passwords=parts.passwords,
+            attempts=parts.attempts,
+            mailer=parts.mailer,
             blocks=blocks or discover_blocks(),
             blobs=blobs,
             runner=runner,
@@ -103,13 +108,14 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             codec=CodecServer(EncryptionCodec(keys)),
             codec_token=settings.codec.codec_token,
             codec_origins=_origins(settings.temporal.temporal_ui_url or ""),
-            cors_origins=_origins(settings.gateway.cors_origins),
+            cors_origins=origins,
             max_request_bytes=settings.gateway.max_request_bytes,
             max_body_seconds=settings.gateway.request_body_seconds,
             trusted_hosts=settings.gateway.hosts,
             production=settings.app.environment is Environment.PRODUCTION,
         )
     finally:
+        await stack.aclose()
         await block_services.aclose()
         await limits_client.aclose()
         await redis_client.aclose()

@@ -8,6 +8,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from models.errors import AppError, UnauthenticatedError
+from services.gateway.auth.authenticator import SessionCredential
+from services.gateway.auth.cookies import session_secret_of
+from services.gateway.auth.csrf import check_csrf, check_origin
+from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.principal import Principal
 from services.gateway.container import Container
 
@@ -41,10 +45,15 @@ async def identify(connection: HTTPConnection, container: Container) -> Identifi
 async def _ask(connection: HTTPConnection, container: Container) -> Identification:
     scheme, _, credentials = connection.headers.get("Authorization", "").partition(" ")
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
+    api_key = connection.headers.get(API_KEY_HEADER)
+    secret = session_secret_of(connection)
+    session = SessionCredential(secret, RequestOrigin.of(connection)) if secret else None
     try:
-        principal = await container.authenticator.authenticate(
-            bearer=bearer or None, api_key=connection.headers.get(API_KEY_HEADER)
-        )
+        if not container.auth.enabled:
+            check_origin(connection, container.auth)
+        principal = await container.authenticator.authenticate(bearer=bearer or None, api_key=api_key, session=session)
+        if principal.session is not None and secret is not None:
+            check_csrf(connection, secret, container.auth)
     except AppError as error:
         return Identification(failure=error)
     structlog.contextvars.bind_contextvars(user_id=principal.user.id)

@@ -1,4 +1,4 @@
-"""Bearer tokens: verified with one key, turned into the claims of a user."""
+"""Bearer tokens: verified with our key or published ones, turned into the claims of a user."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,84 +6,99 @@ from typing import Any, Final, cast
 
 import jwt
 from email_validator import EmailNotValidError, validate_email
-from pydantic import SecretStr
 
-from models.errors import ConfigurationError, UnauthenticatedError
+from models.errors import ForbiddenError, UnauthenticatedError
 from models.ids import UserId
 from models.json_values import normalise_json
-from models.users import UserClaims
+from models.token_claims import VERSION_CLAIM
+from models.users import ROLE_ADMIN, UserClaims
+from services.gateway.auth.published_keys import PublishedKeys
+from services.gateway.auth.settings import ALGORITHMS, AuthOptions
 
 MAX_TOKEN_CHARACTERS: Final = 16_384
+ADMIN_REQUIRED: Final = "Admin access required"
 _MAX_ID = 255
 _MAX_NAME = 100
 
 
-class AuthConfigError(ConfigurationError):
-    code = "auth_configuration_error"
-
-
 class TokenVerifier:
-    """Checks signature, expiry and audience of a token.
+    """Checks signature, expiry, audience and issuer of a token.
+
+    A key is bound to its kind of algorithm: the header of a token chooses among what the settings permit, and never
+    makes a public key a secret.
 
     Args:
-        min_key_characters: shorter keys are refused; a short one can be guessed from any token.
-
-    Raises:
-        AuthConfigError: there is no key, or a short one.
+        published: the keys at `options.jwks_url`.
     """
 
-    def __init__(self, *, key: SecretStr, algorithm: str, audience: str, min_key_characters: int = 1) -> None:
-        length = len(key.get_secret_value().strip())
-        if not length:
-            raise AuthConfigError("JWT_VERIFY_KEY is empty. Set it to the key that your bearer tokens are signed with.")
-        if length < min_key_characters:
-            raise AuthConfigError(
-                f"JWT_VERIFY_KEY has {length} characters; at least {min_key_characters} are needed. Use a longer key."
-            )
-        self._key = key
-        self._algorithm = algorithm
-        self._audience = audience
+    def __init__(self, options: AuthOptions, *, published: PublishedKeys | None = None) -> None:
+        self._key = options.verify_key.get_secret_value().strip()
+        self._algorithm = options.algorithm
+        self._audience = options.audience
+        self._issuer = options.issuer
+        self._leeway = options.leeway
+        self._published = published
 
-    def verify(self, token: str) -> UserClaims:
+    async def verify(self, token: str) -> UserClaims:
         """Whose token it is.
 
         Raises:
             UnauthenticatedError: with the reason.
+            ServiceUnavailableError: the published keys are needed, and cannot be had.
         """
         try:
-            payload = self.parse_jwt_token(token)
+            payload = await self.parse_jwt_token(token)
         except ValueError as error:
             raise UnauthenticatedError(str(error)) from error
         return claims_of(payload)
 
-    def parse_jwt_token(self, token: str) -> dict[str, Any]:
+    async def parse_jwt_token(self, token: str) -> dict[str, Any]:
         """The claims of a valid token.
 
         Raises:
             ValueError: with a short reason that never quotes the token.
+            ServiceUnavailableError: as `verify`.
         """
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise ValueError("Invalid token: too long")
         try:
+            algorithm, key = await self._choose(token)
             return jwt.decode(
                 token,
-                self._key.get_secret_value(),
-                algorithms=[self._algorithm],
+                key,
+                algorithms=[algorithm],
                 audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
                 options={"require": ["exp", "aud"]},
             )
         except jwt.ExpiredSignatureError as error:
             raise ValueError("Token has expired") from error
         except jwt.InvalidAudienceError as error:
             raise ValueError("Invalid token audience") from error
+        except jwt.InvalidIssuerError as error:
+            raise ValueError("Invalid token: issuer is not the expected one") from error
         except jwt.MissingRequiredClaimError as error:
             if error.claim == "aud":
                 raise ValueError("Invalid token audience") from error
             raise ValueError(f"Invalid token: it has no {error.claim!r}") from error
         except jwt.InvalidSignatureError as error:
             raise ValueError("Invalid token signature") from error
-        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise ValueError(f"Invalid token: {_reason(error)}") from error
+
+    async def _choose(self, token: str) -> tuple[str, Any]:
+        header = jwt.get_unverified_header(token)
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm in ALGORITHMS and not algorithm.startswith("HS") and self._published is not None:
+            published = await self._published.find(kid if isinstance(kid, str) else None, algorithm)
+            if published is not None:
+                return str(algorithm), published.key
+            if not self._key or algorithm != self._algorithm:
+                raise jwt.InvalidTokenError("it is signed with an unknown key")
+        if not self._key or algorithm != self._algorithm:
+            raise jwt.InvalidAlgorithmError("The specified alg value is not allowed")
+        return self._algorithm, self._key
 
 
 def claims_of(payload: Mapping[str, Any]) -> UserClaims:
@@ -100,6 +115,7 @@ def claims_of(payload: Mapping[str, Any]) -> UserClaims:
     metadata = payload.get("user_metadata")
     name = cast("dict[str, Any]", metadata).get("name") if isinstance(metadata, dict) else None
     role = payload.get("role")
+    version = payload.get(VERSION_CLAIM)
     return UserClaims(
         id=UserId(subject),
         email=_email(payload.get("email")),
@@ -107,7 +123,23 @@ def claims_of(payload: Mapping[str, Any]) -> UserClaims:
         name=normalise_json(name)[:_MAX_NAME] if isinstance(name, str) and name else None,
         created_at=_date(payload.get("created_at")),
         last_sign_in_at=_date(payload.get("last_sign_in_at")),
+        token_version=version if isinstance(version, int) and not isinstance(version, bool) else None,
     )
+
+
+def verify_user(payload: Mapping[str, Any] | None, *, admin_only: bool = False) -> UserClaims:
+    """The user in verified claims.
+
+    Raises:
+        UnauthenticatedError: there are none, or they name no user.
+        ForbiddenError: with `admin_only`, of anybody else.
+    """
+    if not payload:
+        raise UnauthenticatedError("Authorization header is missing")
+    claims = claims_of(payload)
+    if admin_only and claims.role.casefold() != ROLE_ADMIN:
+        raise ForbiddenError(ADMIN_REQUIRED)
+    return claims
 
 
 def _email(value: object) -> str:
@@ -133,4 +165,4 @@ def _date(value: object) -> datetime | None:
 
 def _reason(error: Exception) -> str:
     """PyJWT's reasons name what is malformed, never its content; other errors may quote it."""
-    return str(error)[:100] if isinstance(error, jwt.InvalidTokenError) else "malformed"
+    return str(error)[:100] if isinstance(error, jwt.PyJWTError) else "malformed"

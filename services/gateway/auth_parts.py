@@ -1,0 +1,138 @@
+"""What authentication is made of: the part of the composition root that knows its adapters."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from infra.attempts import RedisAttempts
+from infra.jwks import HttpJwks
+from infra.mail import BackgroundMailer, open_mailer
+from infra.passwords import Argon2Passwords
+from infra.postgres import Database
+from infra.sessions import RedisSessionStore
+from infra.settings import Environment, Settings
+from infra.stores.credential_lookup import SqlCredentialLookup
+from models.ports import Clock
+from models.sessions import IssuePolicy, SessionIssue, SessionRules
+from models.stores import UnitOfWorkFactory
+from services.gateway.auth.authenticator import Authenticator
+from services.gateway.auth.events import AuthEvents
+from services.gateway.auth.published_keys import PublishedKeys
+from services.gateway.auth.settings import AuthConfigError, AuthOptions, verify_settings
+from services.gateway.auth.tokens import TokenVerifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthParts:
+    """Fields of the container."""
+
+    auth: AuthOptions
+    authenticator: Authenticator
+    tokens: TokenVerifier
+    sessions: RedisSessionStore
+    passwords: Argon2Passwords
+    attempts: RedisAttempts
+    mailer: BackgroundMailer
+
+
+@asynccontextmanager
+async def open_auth(
+    options: AuthOptions,
+    settings: Settings,
+    *,
+    units: UnitOfWorkFactory,
+    database: Database,
+    redis: "Redis",
+    clock: Clock,
+) -> AsyncGenerator[AuthParts]:
+    """The parts for verified options. At the end mail that was taken is sent."""
+    source = HttpJwks(options.jwks_url) if options.jwks_url else None
+    published = (
+        PublishedKeys(source, clock=clock, lifetime=options.jwks_lifetime, pause=options.jwks_pause) if source else None
+    )
+    tokens = TokenVerifier(options, published=published)
+    sessions = RedisSessionStore(redis, options.sessions)
+    mailer = open_mailer(settings.mail, settings.app.environment)
+    authenticator = Authenticator(
+        units=units,
+        lookup=SqlCredentialLookup(database),
+        tokens=tokens,
+        sessions=sessions,
+        events=AuthEvents(units, clock),
+        clock=clock,
+        enabled=options.enabled,
+    )
+    try:
+        yield AuthParts(
+            auth=options,
+            authenticator=authenticator,
+            tokens=tokens,
+            sessions=sessions,
+            passwords=Argon2Passwords(),
+            attempts=RedisAttempts(redis),
+            mailer=mailer,
+        )
+    finally:
+        await mailer.drain()
+        if source is not None:
+            await source.aclose()
+
+
+def auth_options(settings: Settings, *, trusted_origins: tuple[str, ...] = ()) -> AuthOptions:
+    """What the settings ask for, verified.
+
+    Raises:
+        AuthConfigError: a gateway must not run with it.
+    """
+    auth, identity = settings.auth, settings.identity
+    production = settings.app.environment is Environment.PRODUCTION
+    supabase = (auth.supabase_url or "").rstrip("/") or None
+    if (supabase is None) != (auth.supabase_anon_key is None or not auth.supabase_anon_key.get_secret_value()):
+        raise AuthConfigError("SUPABASE_URL and SUPABASE_ANON_KEY go together: set both or neither.")
+    jwks_url = auth.jwt_jwks_url or (f"{supabase}/auth/v1/.well-known/jwks.json" if supabase else None)
+    registration = identity.auth_registration
+    return verify_settings(
+        AuthOptions(
+            production=production,
+            enabled=auth.enable_auth,
+            verify_key=auth.jwt_verify_key,
+            signing_key=auth.jwt_signing_key,
+            algorithm=auth.jwt_algorithm,
+            audience=auth.jwt_audience,
+            issuer=auth.jwt_issuer or (f"{supabase}/auth/v1" if supabase else None),
+            leeway=timedelta(seconds=auth.jwt_leeway_seconds),
+            jwks_url=jwks_url or None,
+            jwks_lifetime=timedelta(seconds=auth.jwt_jwks_lifetime_seconds),
+            jwks_pause=timedelta(seconds=auth.jwt_jwks_pause_seconds),
+            built_in=_keeps_accounts(settings, external=bool(jwks_url)),
+            registration_open=registration == "open" or (registration == "auto" and not production),
+            require_verified_email=identity.auth_require_verified_email,
+            access_lifetime=timedelta(seconds=identity.auth_access_token_seconds),
+            refresh_lifetime=timedelta(days=identity.auth_refresh_token_days),
+            cookie_domain=identity.auth_cookie_domain or None,
+            cookie_secure=identity.auth_cookie_secure,
+            sessions=SessionRules(
+                timeout=timedelta(seconds=identity.auth_session_timeout),
+                max_per_user=identity.auth_session_limit,
+                max_requests_per_minute=identity.auth_session_requests_per_minute,
+                policies={
+                    SessionIssue.IP_CHANGE: IssuePolicy(identity.auth_session_on_ip_change),
+                    SessionIssue.USER_AGENT_CHANGE: IssuePolicy(identity.auth_session_on_user_agent_change),
+                    SessionIssue.ABNORMAL_FREQUENCY: IssuePolicy(identity.auth_session_on_abnormal_frequency),
+                },
+            ),
+            trusted_origins=trusted_origins,
+            console_url=settings.mail.console_url.rstrip("/"),
+        )
+    )
+
+
+def _keeps_accounts(settings: Settings, *, external: bool) -> bool:
+    chosen = settings.identity.identity_provider
+    if chosen != "auto":
+        return chosen == "built-in"
+    # A public key alone says that somebody else has the private one.
+    return not external and (settings.auth.jwt_algorithm.startswith("HS") or settings.auth.jwt_signing_key is not None)
