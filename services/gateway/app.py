@@ -15,6 +15,7 @@ from services.gateway.features.audit.router import router as audit
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
 from services.gateway.features.controls.router import router as controls
+from services.gateway.features.docs.router import router as docs
 from services.gateway.features.events.router import router as events
 from services.gateway.features.executions.router import router as executions
 from services.gateway.features.graph_settings.router import router as graph_settings
@@ -47,6 +48,8 @@ def create_app(container: Container) -> FastAPI:
     app = FastAPI(
         **_ABOUT,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         # The first is the outermost: its headers, and those of CORS, belong on errors of every layer below.
         middleware=[
             Middleware(AnswerHeaders, addresses=container.addresses, hsts=container.production),
@@ -74,6 +77,7 @@ def openapi_document() -> dict[str, Any]:
 def _add_routes(app: FastAPI) -> None:
     app.include_router(health)
     app.include_router(metrics)
+    app.include_router(docs)
     for router in (
         users,
         api_keys,

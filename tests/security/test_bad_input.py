@@ -162,9 +162,29 @@ async def test_a_body_that_is_no_json_is_refused(gateway: Gateway, case: str) ->
 
 async def test_a_body_of_another_type_is_refused(gateway: Gateway) -> None:
     async with gateway.user() as client:
-        for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}):
-            response = await client.post("/api/graphs", content=json.dumps(echo_graph_body()), headers=headers)
-            assert_refused(response, 422, "VALIDATION_ERROR")
+        for types in (
+            [],
+            [""],
+            ["text/plain"],
+            ["application/x-www-form-urlencoded"],
+            ["multipart/form-data; boundary=x"],
+            ["application/jsonp"],
+            ["application/json; charset=utf-16"],
+            ["text/plain, application/json"],
+            ["application/json", "application/json"],
+            ["application/json", "text/plain"],
+        ):
+            headers = [("Content-Type", kind) for kind in types]
+            for method, path in (("POST", "/api/graphs"), ("PUT", "/api/graphs/x"), ("POST", "/api/graphs/x/execute")):
+                response = await client.request(method, path, content=json.dumps(echo_graph_body()), headers=headers)
+                assert_refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; Charset=UTF-8", "application/ld+json"])
+async def test_json_has_several_names(gateway: Gateway, kind: str) -> None:
+    async with gateway.user() as client:
+        body = json.dumps(echo_graph_body())
+        assert (await client.post("/api/graphs", content=body, headers={"Content-Type": kind})).status_code == 200
 
 
 async def test_what_cannot_be_stored_gets_a_defined_value(gateway: Gateway) -> None:
