@@ -31,6 +31,7 @@ _OBJECT_PARAMETERS: Final[Mapping[str, str]] = {
     "api_key": "api_key_id",
     "preset": "preset_id",
     "user": "user_id",
+    "rate_limit": "key",
 }
 
 _log = structlog.get_logger(__name__)

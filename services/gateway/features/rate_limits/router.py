@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 
+from models.audit import AuditAction
 from models.rate_limits import RateRule
+from services.gateway.audit import audits
 from services.gateway.auth.dependencies import Admin
 from services.gateway.deps import GatewayContainer
 from services.gateway.json_bodies import JsonRoute
@@ -56,7 +58,12 @@ async def get_rate_limit(_: Admin, key: RateKeyPath, rule: Rule, container: Gate
     )
 
 
-@_routes.post("/{key}/reset", summary="Give a key, user or address its whole quota again", status_code=204)
+@_routes.post(
+    "/{key}/reset",
+    summary="Give a key, user or address its whole quota again",
+    status_code=204,
+    dependencies=[audits(AuditAction.RATE_LIMIT_RESET, "rate_limit")],
+)
 async def reset_rate_limit(_: Admin, key: RateKeyPath, rule: Rule, container: GatewayContainer) -> None:
     await container.rate_gate.limiter.reset(key, rule)
 
