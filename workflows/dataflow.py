@@ -143,9 +143,13 @@ class Dataflow:
         self._route_due(node)
 
     def repeat(self, firing: Firing) -> Firing:
-        """Makes an execution that has ended ready once more, as its next generation, with the same inputs."""
+        """Makes an execution that has ended ready once more, as its next generation, with the same inputs.
+
+        What it emitted before keeps its place; what it emits now holds back nobody.
+        """
         state = self._nodes[firing.node_id].state
-        if firing.number in state.slots or firing.number in state.released:
+        slot = state.slots.get(firing.number)
+        if firing.number in state.released or (slot is not None and not slot.ended):
             raise ValueError(f"Execution {firing.number} of node {firing.node_id!r} is running")
         state.released[firing.number] = None
         self._seq += 1
