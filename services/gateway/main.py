@@ -22,6 +22,7 @@ from infra.installed_blocks import discover_blocks
 from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
+from infra.production import refuse_unsafe
 from infra.rate_limits import RedisRateLimitStore
 from infra.settings import Environment, RateLimitSettings, Settings
 from infra.stores.wait_recorder import PostgresWaitRecorder
@@ -62,6 +63,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     clock = SystemClock()
     origins = _origins(settings.gateway.cors_origins)
     options = auth_options(settings, trusted_origins=origins)
+    refuse_unsafe(settings)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     blobs = open_blob_store(settings.blobs, keys)
     database = Database(settings.postgres, application_name="perdure-gateway")

@@ -1,4 +1,4 @@
-"""Outermost layer: what every answer says, whoever gives it: rules for browsers, and the rest of the caller's quota."""
+"""Outermost layer: where the request comes from, and what every answer says: browsers' rules, the caller's quota."""
 
 from typing import Final
 
@@ -35,7 +35,8 @@ class AnswerHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})
+        # Every layer and route below reads the address with `address_of`.
+        self._addresses.of(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
