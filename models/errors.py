@@ -139,9 +139,21 @@ class RateLimitExceededError(TooManyRequestsError):
 
 
 class InsufficientCreditsError(AppError):
+    """A balance does not cover what is asked for; `required` and `available` in credits, where they are known."""
+
     code = "insufficient_credits"
     severity = Severity.MEDIUM
     category = Category.BUSINESS
+
+    def __init__(
+        self, message: str | None = None, *, required: int | None = None, available: int | None = None
+    ) -> None:
+        known = {"required": required, "available": available}
+        super().__init__(
+            message or f"Insufficient credits: required {required}, available {available}",
+            user_message=message or "Insufficient balance to execute the agent. Please top up your account.",
+            details={name: value for name, value in known.items() if value is not None},
+        )
 
 
 class BlockDisabledError(ForbiddenError):
@@ -157,6 +169,26 @@ class ServiceUnavailableError(AppError):
     code = "service_unavailable"
     category = Category.NETWORK
     retryable = True
+
+
+class UpstreamError(AppError):
+    """Somebody else's HTTP service failed us. What it answered beyond its status is never told."""
+
+    code = "upstream_failed"
+    severity = Severity.MEDIUM
+    category = Category.NETWORK
+    retryable = True
+
+    def __init__(self, *, host: str, status: int | None = None) -> None:
+        """`status` is None if there was no answer."""
+        what = f"answered with status {status}" if status is not None else "did not answer"
+        super().__init__(
+            f"{host} {what}.",
+            user_message="A service that this needs has failed. Please try again later.",
+            details={"host": host, "status": status},
+        )
+        self.host = host
+        self.status = status
 
 
 class ConfigurationError(AppError):

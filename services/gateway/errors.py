@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+import httpx2
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -35,6 +36,7 @@ from models.errors import (
     UnauthenticatedError,
     UnknownBlockError,
     UnsupportedMediaTypeError,
+    UpstreamError,
 )
 from models.ids import new_id
 from models.json_values import normalise_json
@@ -58,6 +60,7 @@ _STATUS: Final[Mapping[type[AppError], int]] = {
     BlockError: 400,
     BlockTransientError: 502,
     BlockTimeoutError: 504,
+    UpstreamError: 502,
     ConfigurationError: 503,
     ServiceUnavailableError: 503,
     AppError: 500,
@@ -68,7 +71,11 @@ _HTTP_CODES: Final[Mapping[int, tuple[str, Category]]] = {
     403: ("forbidden", Category.AUTH),
     404: ("not_found", Category.RESOURCE),
     405: ("method_not_allowed", Category.VALIDATION),
+    408: ("request_timeout", Category.VALIDATION),
+    409: ("conflict", Category.RESOURCE),
     413: ("payload_too_large", Category.VALIDATION),
+    415: ("unsupported_media_type", Category.VALIDATION),
+    429: ("too_many_requests", Category.RESOURCE),
 }
 _UNEXPECTED: Final = "An unexpected error occurred. Please try again, or report it with its reference id."
 _AWAY: Final = "A service this needs does not answer. Please try again shortly."
@@ -137,6 +144,8 @@ def error_response(error: Exception, *, accept_language: str = "") -> JSONRespon
 
 
 def _problem(error: Exception) -> _Problem:
+    if isinstance(error, httpx2.HTTPError):
+        error = upstream_error(error)
     if isinstance(error, AppError):
         return _app_problem(error)
     if isinstance(error, RequestValidationError):
@@ -145,9 +154,22 @@ def _problem(error: Exception) -> _Problem:
         return _Problem(422, "validation_error", Severity.LOW, Category.VALIDATION, message, fields, {}, {})
     if isinstance(error, HTTPException):
         code, category = _HTTP_CODES.get(error.status_code, ("invalid_request", Category.VALIDATION))
+        severity = Severity.LOW
+        if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            code, category, severity = AppError.code, AppError.category, AppError.severity
         text = str(error.detail)
-        return _Problem(error.status_code, code, Severity.LOW, category, text, text, {}, error.headers or {})
+        return _Problem(error.status_code, code, severity, category, text, text, {}, error.headers or {})
     return _Problem(500, AppError.code, Severity.HIGH, Category.SYSTEM, _UNEXPECTED, _UNEXPECTED, {}, {})
+
+
+def upstream_error(error: httpx2.HTTPError) -> UpstreamError:
+    """A failed call of another service, without what that answered, and without the path and query of the call."""
+    status = error.response.status_code if isinstance(error, httpx2.HTTPStatusError) else None
+    try:
+        host = error.request.url.host
+    except RuntimeError:  # the request was never made
+        host = ""
+    return UpstreamError(host=host or "A service", status=status)
 
 
 def _app_problem(error: AppError) -> _Problem:
@@ -174,10 +196,23 @@ def _app_problem(error: AppError) -> _Problem:
 
 
 def _report(error: Exception, problem: _Problem, reference_id: str) -> None:
-    context = {"reference_id": reference_id, "status": problem.status, "code": problem.code}
+    context = {
+        "reference_id": reference_id,
+        "status": problem.status,
+        "code": problem.code,
+        "category": problem.category.value,
+        "severity": problem.severity.value,
+    }
+    if isinstance(error, httpx2.HTTPError | UpstreamError):
+        context |= problem.details
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected error", exc_info=error, **context)
     elif problem.severity in (Severity.HIGH, Severity.CRITICAL):
-        _log.error("request failed", reason=str(error), **context)
+        _log.error("request failed", reason=_reason(error), **context)
     else:
         _log.warning("request refused", reason=problem.message, **context)
+
+
+def _reason(error: Exception) -> str:
+    """For operators. The text of an error of the HTTP client has the whole address."""
+    return type(error).__name__ if isinstance(error, httpx2.HTTPError) else str(error)

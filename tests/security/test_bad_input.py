@@ -361,7 +361,7 @@ async def test_error_messages_follow_the_preferred_language(gateway: Gateway) ->
     assert await message("en-GB,zh;q=0.5") == english
     assert await message("fr") == english
     assert await message(", ;;q=x," * 50) == english
-    assert await message("zh-CN,zh;q=0.9,en;q=0.8") == "未找到，或无权访问。"
+    assert await message("zh-CN,zh;q=0.9,en;q=0.8") == "未找到图 #none，或无权访问。"
 
 
 async def test_many_bad_requests_at_once_leave_connections_for_good_ones(gateway: Gateway) -> None:
