@@ -20,10 +20,15 @@ async def get_run(unit: UnitOfWork, user_id: UserId, graph_exec_id: GraphExecId)
     return run
 
 
-async def get_open_run(unit: UnitOfWork, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord:
-    """Raises NotFoundError, or ConflictError if the run has ended."""
+async def get_open_run(
+    unit: UnitOfWork, user_id: UserId, graph_exec_id: GraphExecId, *, repeated: bool = False
+) -> GraphExecutionRecord:
+    """A run that can be acted on. A `repeated` action may have ended it: then the run answers as it did before.
+
+    Raises NotFoundError, or ConflictError if the run has ended.
+    """
     run = await get_run(unit, user_id, graph_exec_id)
-    if run.status.is_terminal:
+    if run.status.is_terminal and not repeated:
         raise ConflictError(f"Graph execution #{graph_exec_id} has ended as {run.status}.")
     return run
 

@@ -103,6 +103,24 @@ async def test_events_of_one_name_go_to_those_who_wait_one_each(gateway: Gateway
         assert Counter(map(str, got)) == Counter(["named", "0", "1", "2"])
 
 
+async def test_an_event_with_a_key_is_delivered_once_and_answered_again(gateway: Gateway) -> None:
+    async with gateway.user() as client:
+        run = await start(client, event_body(waiters=2))
+        await awaited(client, run, count=2)
+        path, key = f"/api/executions/{run}/events/paid", {"Idempotency-Key": "once"}
+        first = await client.post(path, json={"payload": 1}, headers=key)
+        again = await client.post(path, json={"payload": 1}, headers=key)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+        second = await client.post(path, json={"payload": 2}, headers=key)
+        assert second.status_code == 200
+        assert second.json() != first.json()
+        outputs = (await ended(client, run))["outputs"]
+        assert sorted(outputs[f"got{number}"]["out"][0] for number in range(2)) == [1, 2]
+        assert (await client.post(path, json={"payload": 1}, headers=key)).json() == first.json()
+        assert_refused(await client.post(path, json={"payload": 3}, headers=key), 409, "CONFLICT")
+
+
 async def test_an_event_that_does_not_come_expires(gateway: Gateway) -> None:
     body = graph_body([node_body("wait", WAIT_FOR_EVENT, name="paid", expires_after_seconds=1)])
     async with gateway.user() as client:

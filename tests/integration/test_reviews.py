@@ -101,18 +101,20 @@ async def test_of_fifty_decisions_at_once_one_wins(gateway: Gateway) -> None:
 
 async def test_a_decision_with_a_key_is_taken_once_and_answered_again(gateway: Gateway) -> None:
     async with gateway.user() as client:
-        body = review_body()
-        body["nodes"].append(node_body("busy", "sleep", seconds=600))
-        run = await start(client, body)
-        [review] = await pending(client, run)
+        run = await start(client, many_reviews(2))
+        review, other = await pending(client, run, count=2)
         sent = {"json": {"reviews": [approval(review)]}, "headers": {"Idempotency-Key": "once"}}
         first = await client.post("/api/review/action", **sent)
         again = await client.post("/api/review/action", **sent)
         assert (first.status_code, again.status_code) == (200, 200)
         assert again.json() == first.json()
-        await client.post(f"/api/graphs/{review['graph_id']}/executions/{run}/cancel")
+        assert (await decide(client, approval(other))).status_code == 200
+        await ended(client, run)
+        assert (await client.post("/api/review/action", **sent)).json() == first.json()
+        another = {"json": {"reviews": [approval(review, approved=False)]}, "headers": {"Idempotency-Key": "once"}}
+        assert_refused(await client.post("/api/review/action", **another), 409, "CONFLICT")
         controls = (await client.get(f"/api/executions/{run}/controls")).json()
-        assert [record["action"] for record in controls].count("decide_review") == 1
+        assert [record["action"] for record in controls].count("decide_review") == 2
 
 
 def many_reviews(count: int) -> dict[str, Any]:

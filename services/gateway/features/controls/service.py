@@ -91,7 +91,7 @@ class ControlService:
         if size > MAX_GIVEN_OUTPUT_BYTES:
             raise PayloadTooLargeError(f"The outputs have {size} bytes; the limit is {MAX_GIVEN_OUTPUT_BYTES}.")
         async with self._units() as unit:
-            run = await get_open_run(unit, user.id, graph_exec_id)
+            run = await get_open_run(unit, user.id, graph_exec_id, repeated=key is not None)
             node = await unit.executions.find_node(run.id, node_exec_id)
             graph = await unit.graphs.find_any(user.id, run.graph_id, version=run.graph_version)
         if node is not None:
@@ -135,7 +135,7 @@ class ControlService:
         key: str | None,
     ) -> ControlAnswer:
         async with self._units() as unit:
-            run = await get_open_run(unit, user.id, graph_exec_id)
+            run = await get_open_run(unit, user.id, graph_exec_id, repeated=key is not None)
         try:
             return await self._runner.control(
                 run.id,

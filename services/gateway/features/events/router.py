@@ -49,8 +49,7 @@ async def deliver_event(
     idempotency_key: IdempotencyKey = None,
 ) -> EventDeliveredOut:
     run, given = GraphExecId(graph_exec_id), body or EventIn()
-    event = await events.deliver(user, run, name, given, key=idempotency_key)
-    return EventDeliveredOut(node_exec_id=event.node_exec_id)
+    return EventDeliveredOut(node_exec_id=await events.deliver(user, run, name, given, key=idempotency_key))
 
 
 @router.post(

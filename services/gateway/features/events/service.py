@@ -9,8 +9,8 @@ import structlog
 
 from activities.payload_schema import check_payload, check_schema
 from models.controls import ControlAction, EventDelivery
-from models.errors import ConflictError, NotFoundError, PayloadTooLargeError, ServiceUnavailableError
-from models.ids import GraphExecId
+from models.errors import AppError, ConflictError, NotFoundError, PayloadTooLargeError, ServiceUnavailableError
+from models.ids import GraphExecId, NodeExecId, new_id
 from models.json_values import dump_json
 from models.reviews import AwaitedEvent
 from models.users import User
@@ -48,7 +48,7 @@ class EventService:
 
     async def deliver(
         self, user: User, graph_exec_id: GraphExecId, name: str, given: EventIn, *, key: str | None
-    ) -> AwaitedEvent:
+    ) -> NodeExecId:
         """Delivers an event to the node execution that is named, or has waited longest; the one that got it.
 
         Raises:
@@ -59,19 +59,33 @@ class EventService:
         _check_size(given.payload)
         limit = MAX_TRIED if given.node_exec_id is None else MAX_LISTED
         async with self._units() as unit:
-            run = await get_open_run(unit, user.id, graph_exec_id)
+            run = await get_open_run(unit, user.id, graph_exec_id, repeated=key is not None)
             waiting = await unit.awaited_events.list_waiting(user.id, run.id, name=name, limit=limit)
         if given.node_exec_id is not None:
             waiting = [event for event in waiting if event.node_exec_id == given.node_exec_id]
-        refused: Exception = NotFoundError(f"Event {name[:100]!r} is not awaited by graph execution #{run.id}.")
+        action = ControlAction.DELIVER_EVENT
+        delivery = EventDelivery(
+            name=name,
+            node_exec_id=None if given.node_exec_id is None else NodeExecId(given.node_exec_id),
+            payload=await self._values.pack(given.payload, graph_exec_id=run.id),
+            requested_by=user.id,
+        )
+        request = request_id(user.id, action, delivery, key=key)
+        unknown = NotFoundError(f"Event {name[:100]!r} is not awaited by graph execution #{run.id}.")
+        refused: AppError = unknown
         for event in waiting:
+            await _check_fit(event, given.payload)
             try:
-                await self._deliver(user, event, given, by=user.id, key=key)
+                return await self._deliver(user, event, delivery, request=request)
             except (ConflictError, NotFoundError) as error:
                 refused = error
-            else:
-                return event
-        raise refused
+        if key is None or waiting:
+            raise refused
+        # Nothing waits any more: perhaps because this very request was carried out before.
+        try:
+            return await self._send(user, run.id, delivery, request=request)
+        except ConflictError as error:
+            raise (error if run.status.is_terminal else unknown) from error
 
     async def deliver_by_token(self, token: str, payload: object) -> None:
         """Delivers the one event that the token is for.
@@ -87,33 +101,41 @@ class EventService:
             owner = None if event is None else await unit.users.find(event.user_id)
         if event is None or owner is None:
             raise unknown
+        await _check_fit(event, payload)
+        packed = await self._values.pack(payload, graph_exec_id=event.graph_exec_id)
+        delivery = EventDelivery(name=event.name, payload=packed, requested_by=STRANGER)
         try:
-            await self._deliver(owner, event, EventIn(payload=payload), by=STRANGER, key=None)
+            await self._deliver(owner, event, delivery, request=new_id())
         except (ConflictError, NotFoundError) as error:
             raise unknown from error
 
-    async def _deliver(self, owner: User, event: AwaitedEvent, given: EventIn, *, by: str, key: str | None) -> None:
-        if event.payload_schema is not None:
-            await asyncio.to_thread(_check, event.payload_schema, given.payload)
-        delivery = EventDelivery(
-            name=event.name,
-            node_exec_id=event.node_exec_id,
-            payload=await self._values.pack(given.payload, graph_exec_id=event.graph_exec_id),
-            requested_by=by,
-        )
-        action = ControlAction.DELIVER_EVENT
-        await self._runner.control(
-            event.graph_exec_id,
+    async def _deliver(self, owner: User, event: AwaitedEvent, delivery: EventDelivery, *, request: str) -> NodeExecId:
+        to_this = delivery.model_copy(update={"node_exec_id": event.node_exec_id})
+        receiver = await self._send(owner, event.graph_exec_id, to_this, request=request)
+        if receiver == event.node_exec_id:
+            resolution = Resolution(kind="event", by=delivery.requested_by, at=self._clock.now())
+            try:
+                await self._waits.end_wait(event.node_exec_id, event.generation, resolution)
+            except ServiceUnavailableError as error:
+                _log.warning("delivery not recorded yet", reason=error.message)
+        return receiver
+
+    async def _send(
+        self, owner: User, graph_exec_id: GraphExecId, delivery: EventDelivery, *, request: str
+    ) -> NodeExecId:
+        answer = await self._runner.control(
+            graph_exec_id,
             owner_key_id=owner.key_id,
-            action=action,
+            action=ControlAction.DELIVER_EVENT,
             argument=delivery,
-            request_id=request_id(owner.id, action, delivery, key=key),
+            request_id=request,
         )
-        resolution = Resolution(kind="event", by=by, at=self._clock.now())
-        try:
-            await self._waits.end_wait(event.node_exec_id, event.generation, resolution)
-        except ServiceUnavailableError as error:
-            _log.warning("delivery not recorded yet", reason=error.message)
+        return answer.node_exec_ids[0]
+
+
+async def _check_fit(event: AwaitedEvent, payload: object) -> None:
+    if event.payload_schema is not None:
+        await asyncio.to_thread(_check, event.payload_schema, payload)
 
 
 def _check(schema: dict[str, object], payload: object) -> None:

@@ -111,7 +111,7 @@ class ReviewService:
             reviews = [found[NodeExecId(decision.node_exec_id)] for decision in decisions]
             if len({review.graph_exec_id for review in reviews}) > 1:
                 raise ConflictError("The reviews are of several executions. Decide those of each one together.")
-            await get_open_run(unit, user.id, reviews[0].graph_exec_id)
+            await get_open_run(unit, user.id, reviews[0].graph_exec_id, repeated=repeated)
         for review, decision in zip(reviews, decisions, strict=True):
             if review.status is not ReviewStatus.WAITING and not repeated:
                 raise ConflictError(f"Review #{review.node_exec_id} is {review.status} already.")
