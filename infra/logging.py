@@ -4,46 +4,101 @@ Context that holds for a task (request id, execution id) is bound with `structlo
 appears on every line below, those of libraries included. Secrets are masked on the way out.
 """
 
+import importlib
 import json
 import logging
-import re
 import sys
-from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
-from pydantic import SecretBytes, SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from infra.log_files import file_handlers, in_container
+from infra.log_redaction import redact_event, strip_colors
 from infra.settings import AppSettings, Environment
 
-MASK = "***"
+_NOISY_LOGGERS: Final = ("httpx", "httpx2", "httpcore", "asyncio", "alembic")
 
-_SECRET_KEYS = re.compile(
-    r"(^|_)(password|passwd|secret|secrets|token|api_?key|apikey|authorization|cookie|credential|credentials"
-    r"|private_key|verify_key|encryption_keys?)$",
-    re.IGNORECASE,
-)
-_SECRET_TEXT = (
-    (re.compile(r"\bagpt_[A-Za-z0-9_-]{16,}"), f"agpt_{MASK}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
-    (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), f"sk-{MASK}"),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE), rf"\1:{MASK}@"),
-)
-_NOISY_LOGGERS = ("httpx", "httpx2", "httpcore", "asyncio", "alembic")
+_log = structlog.get_logger(__name__)
 
 
-def configure_logging(settings: AppSettings, *, process: str, stream: TextIO | None = None) -> None:
-    """Sets up logging for the whole process; a second call replaces the first.
+def configure_logging(
+    settings: AppSettings | None = None,
+    *,
+    process: str = "perdure",
+    stream: TextIO | None = None,
+    force_cloud_logging: bool = False,
+) -> None:
+    """Sets up logging for the whole process; a second call replaces the first. No log that cannot be kept is fatal.
 
     Args:
+        settings: those of the environment by default.
         process: "gateway", "worker" or "cli", on every line.
         stream: where lines go; stderr by default, because stdout carries results.
+        force_cloud_logging: also to Google Cloud, whatever the settings say.
     """
+    settings = settings or AppSettings()
     target = stream or sys.stderr
-    shared: list[Processor] = [
+    shared = _shared_processors(process)
+    troubles: list[tuple[str, Exception]] = []
+    console = logging.StreamHandler(target)
+    console.setFormatter(_formatter(shared, _renderers(settings, target)))
+    handlers: list[logging.Handler] = [console]
+    if _wants_files(settings):
+        try:
+            files = file_handlers(settings.log_folder, level=logging.getLevelNamesMapping()[settings.log_level])
+        except OSError as error:
+            troubles.append(("logs are not written to files", error))
+        else:
+            handlers += files
+            for handler in files:
+                handler.setFormatter(_formatter(shared, _json_renderers()))
+    if force_cloud_logging or settings.log_cloud:
+        try:
+            cloud = _cloud_handler()
+        except Exception as error:  # whatever is wrong with it, the process does its work
+            troubles.append(("logs are not sent to the cloud", error))
+        else:
+            cloud.setFormatter(_formatter(shared, _json_renderers()))
+            handlers.append(cloud)
+    root = logging.getLogger()
+    for old in root.handlers:
+        if isinstance(old, logging.FileHandler):
+            old.close()
+    root.handlers = handlers
+    for handler in handlers:
+        handler.addFilter(_hide_temporal_exceptions)
+    root.setLevel(settings.log_level)
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    for what, error in troubles:
+        _log.warning(what, reason=f"{type(error).__name__}: {error}")
+
+
+def _wants_files(settings: AppSettings) -> bool:
+    return settings.log_files == "on" or (settings.log_files == "auto" and not in_container())
+
+
+def _cloud_handler() -> logging.Handler:
+    """Raises ImportError without the package, and whatever the package raises without an account."""
+    library: Any = importlib.import_module("google.cloud.logging")
+    handlers: Any = importlib.import_module("google.cloud.logging.handlers")
+    return handlers.CloudLoggingHandler(library.Client(), name="perdure")
+
+
+def _shared_processors(process: str) -> list[Processor]:
+    return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -59,51 +114,13 @@ def configure_logging(settings: AppSettings, *, process: str, stream: TextIO | N
         ),
         _add_process(process),
     ]
-    formatter = structlog.stdlib.ProcessorFormatter(
+
+
+def _formatter(shared: list[Processor], renderers: list[Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings, target)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
     )
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(formatter)
-    handler.addFilter(_hide_temporal_exceptions)
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(settings.log_level)
-    for name in _NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-
-
-def redact(value: object) -> object:
-    """The value with secrets masked: by the names of keys, and by the shape of known secrets in text."""
-    if isinstance(value, (SecretStr, SecretBytes)):
-        return MASK
-    if isinstance(value, str):
-        for pattern, replacement in _SECRET_TEXT:
-            value = pattern.sub(replacement, value)
-        return value
-    if isinstance(value, Mapping):
-        return {key: MASK if _is_secret(key) and item else redact(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [redact(item) for item in value]
-    return value
-
-
-def _is_secret(key: object) -> bool:
-    return isinstance(key, str) and _SECRET_KEYS.search(key) is not None
-
-
-def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: MASK if _is_secret(key) and value else redact(value) for key, value in event.items()}
 
 
 def _add_process(process: str) -> Processor:
@@ -156,28 +173,28 @@ def _to_json(value: object, **_options: object) -> str:
         return json.dumps(value, default=str, skipkeys=True)
 
 
+def _json_renderers() -> list[Processor]:
+    # The traceback becomes text before secrets are masked, so that its text is masked too.
+    return [
+        structlog.processors.format_exc_info,
+        _rename_for_json,
+        redact_event,
+        strip_colors,
+        structlog.processors.JSONRenderer(serializer=_to_json),
+    ]
+
+
 def _renderers(settings: AppSettings, target: TextIO) -> list[Processor]:
     chosen = settings.log_format
     if chosen == "auto":
         chosen = "json" if settings.environment == Environment.PRODUCTION else "structured"
     if chosen == "json":
-        # The traceback becomes text before secrets are masked, so that its text is masked too.
-        return [
-            structlog.processors.format_exc_info,
-            _rename_for_json,
-            _redact_event,
-            structlog.processors.JSONRenderer(serializer=_to_json),
-        ]
+        return _json_renderers()
+    common: list[Processor] = [_drop_callsite, structlog.processors.format_exc_info, redact_event]
     if chosen == "simple":
         return [
-            _drop_callsite,
-            structlog.processors.format_exc_info,
-            _redact_event,
+            *common,
+            strip_colors,
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
         ]
-    return [
-        _drop_callsite,
-        structlog.processors.format_exc_info,
-        _redact_event,
-        structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0),
-    ]
+    return [*common, strip_colors, structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0)]

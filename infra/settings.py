@@ -43,6 +43,13 @@ class AppSettings(_Settings):
     log_format: Literal["auto", "simple", "structured", "json"] = Field(
         default="auto", description="auto: structured in development, json in production"
     )
+    log_files: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Whether logs are also written to files; auto: unless in a container"
+    )
+    log_folder: Path = Field(default=Path("logs"), description="Folder of activity.log, error.log and debug.log")
+    log_cloud: bool = Field(
+        default=False, description="Whether logs are also sent to Google Cloud; needs google-cloud-logging"
+    )
 
 
 class PostgresSettings(_Settings):

@@ -126,6 +126,9 @@ class LocalStack:
             values["RATE_LIMIT_REQUESTS_PER_MINUTE"] = str(MAX_REQUESTS_PER_MINUTE)
         if not is_set(settings.rate_limits, "rate_limit_auth_requests_per_minute"):
             values["RATE_LIMIT_AUTH_REQUESTS_PER_MINUTE"] = _AUTH_REQUESTS_PER_MINUTE
+        if not is_set(settings.app, "log_files"):
+            # The stack keeps what its processes print.
+            values["LOG_FILES"] = "off"
         if is_set(settings.blobs, "blob_store_url"):
             values["BLOB_STORE_URL"] = settings.blobs.blob_store_url
         return {name: value for name, value in values.items() if value}

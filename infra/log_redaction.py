@@ -1,0 +1,72 @@
+"""Masks secrets in whatever is about to be logged, and drops what terminals would read as commands."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import SecretBytes, SecretStr
+from structlog.typing import EventDict, WrappedLogger
+
+MASK: Final = "***"
+
+_SECRET_KEYS: Final = re.compile(
+    r"(^|[_-])(pass(word|wd|phrase)?|secrets?|tokens?|api_?key|api-key|apikey|authorization|cookies?|credentials?"
+    r"|private_key|verify_key|signing_key|encryption_keys?|session_id|csrf|jwt|dsn)$",
+    re.IGNORECASE,
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_TEXT: Final = (
+    (re.compile(r"\bagpt_[A-Za-z0-9_-]{16,}"), f"agpt_{MASK}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    (re.compile(r"\b(sk|pk|rk|ghp|gho|ghs|xox[abprs])([-_])[A-Za-z0-9_-]{16,}"), rf"\1\2{MASK}"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE), rf"\1:{MASK}@"),
+    (
+        re.compile(
+            r"(?i)([\"']?\b(?:[a-z0-9]+[_-])?(?:password|passwd|secret|token|api[_-]?key|authorization|cookie)"
+            r"[\"']?\s*[=:]\s*)(?!\*\*\*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+)
+_COLOR: Final = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
+
+
+def redact(value: object) -> object:
+    """The value with secrets masked: by the names of keys, and by the shape of known secrets in text."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return MASK
+    if isinstance(value, str):
+        for pattern, replacement in _SECRET_TEXT:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, bytes):
+        return redact(value.decode("utf-8", errors="replace"))
+    if isinstance(value, Mapping):
+        return {key: MASK if is_secret_name(key) and item else redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(item) for item in value]
+    if isinstance(value, BaseException):
+        return redact(f"{type(value).__name__}: {value}")
+    return value
+
+
+def is_secret_name(key: object) -> bool:
+    """Whether what goes by this name is a secret, whatever it looks like."""
+    return isinstance(key, str) and _SECRET_KEYS.search(_CAMEL.sub("_", key)) is not None
+
+
+def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The same as a structlog processor."""
+    return {key: MASK if is_secret_name(key) and value else redact(value) for key, value in event.items()}
+
+
+def remove_color_codes(text: str) -> str:
+    """The text without terminal control sequences."""
+    return _COLOR.sub("", text)
+
+
+def strip_colors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The same as a structlog processor, for what does not end in a terminal."""
+    return {key: remove_color_codes(value) if isinstance(value, str) else value for key, value in event.items()}
