@@ -179,6 +179,9 @@ def _app_problem(error: AppError) -> _Problem:
         headers["WWW-Authenticate"] = "Bearer"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        # The rest of the body is still to come, and nobody waits for it.
+        headers["Connection"] = "close"
     detail: Any = error.user_message
     if isinstance(error, GraphValidationError):
         detail = {"type": "validation_error", "message": error.user_message, "node_errors": error.node_errors}

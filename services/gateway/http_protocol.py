@@ -20,15 +20,15 @@ def bounded_http_protocol(*, max_head_bytes: int, head_seconds: float) -> type[H
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._begin_head()
+            self._arm()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._end_head()
+            self._disarm()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
             if self._in_head:
-                # What follows the head in the same piece counts too, but then the head is complete below.
+                # If this piece completes the head, the exact size is known there.
                 self._head_bytes += len(data)
             super().data_received(data)
             if self._in_head and self._head_bytes > max_head_bytes:
@@ -36,32 +36,35 @@ def bounded_http_protocol(*, max_head_bytes: int, head_seconds: float) -> type[H
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self._begin_head()
+            self._arm()
 
         def on_headers_complete(self) -> None:
-            self._end_head()
+            self._in_head = False
+            self._disarm()
             if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > max_head_bytes:
                 self._refuse(_TOO_LARGE)
                 raise HttpParserError("The head of the request is too large")
             super().on_headers_complete()
 
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self._in_head, self._head_bytes = True, 0
+
         def send_400_response(self, msg: str) -> None:
             if not self.transport.is_closing():
                 super().send_400_response(msg)
 
-        def _begin_head(self) -> None:
-            self._end_head()
-            self._in_head, self._head_bytes = True, 0
+        def _arm(self) -> None:
+            self._disarm()
             self._timer = self.loop.call_later(head_seconds, self._refuse, _TOO_LATE)
 
-        def _end_head(self) -> None:
-            self._in_head = False
+        def _disarm(self) -> None:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
 
         def _refuse(self, why: tuple[int, str]) -> None:
-            self._end_head()
+            self._disarm()
             if self.transport.is_closing():
                 return
             # While an earlier request of the connection is being answered, nothing can be said.
