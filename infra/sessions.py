@@ -181,6 +181,12 @@ class RedisSessionStore:
                 found.append(session)
         return found
 
+    async def forget(self, session_hash: str) -> None:
+        try:
+            await self._redis.delete(_key(session_hash))
+        except RedisError as error:
+            raise _away(error) from error
+
     async def revoke(self, user_id: UserId, session_id: str) -> bool:
         return bool(session_id) and await self._end(user_id, only=session_id) > 0
 

@@ -114,6 +114,10 @@ class SessionStore(Protocol):
         """Those that have not expired, newest first."""
         ...
 
+    async def forget(self, session_hash: str) -> None:
+        """Ends a session by the hash of what its cookie holds; nothing if there is none."""
+        ...
+
     async def revoke(self, user_id: UserId, session_id: str) -> bool:
         """Ends a session of the user; False if there is none."""
         ...

@@ -10,6 +10,7 @@ from infra.release import own_version
 from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
 from services.gateway.errors import ErrorBody, install_error_handlers
+from services.gateway.features.admin_users.router import router as admin_users
 from services.gateway.features.api_keys.router import router as api_keys
 from services.gateway.features.audit.router import router as audit
 from services.gateway.features.blocks.router import router as blocks
@@ -21,10 +22,12 @@ from services.gateway.features.executions.router import router as executions
 from services.gateway.features.graph_settings.router import router as graph_settings
 from services.gateway.features.graphs.router import router as graphs
 from services.gateway.features.health.router import router as health
+from services.gateway.features.identity.router import router as identity
 from services.gateway.features.metrics.router import router as metrics
 from services.gateway.features.presets.router import router as presets
 from services.gateway.features.rate_limits.router import router as rate_limits
 from services.gateway.features.reviews.router import router as reviews
+from services.gateway.features.sessions.router import router as sessions
 from services.gateway.features.users.router import router as users
 from services.gateway.middleware.answer_headers import AnswerHeaders
 from services.gateway.middleware.body_limit import BodyLimit
@@ -79,7 +82,10 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(metrics)
     app.include_router(docs)
     for router in (
+        identity,
+        sessions,
         users,
+        admin_users,
         api_keys,
         audit,
         blocks,

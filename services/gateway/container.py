@@ -12,6 +12,7 @@ from models.identity import AttemptLimiter, Mailer, PasswordHasher
 from models.ports import BlobStore, Clock, EventBus, GraphRunner, WaitRecorder
 from models.sessions import SessionStore
 from models.stores import UnitOfWorkFactory
+from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.rate_limit.gate import RateGate
@@ -54,6 +55,7 @@ class Container:
     passwords: PasswordHasher
     attempts: AttemptLimiter
     mailer: Mailer
+    background: Background
     blocks: BlockRegistry
     blobs: BlobStore
     runner: GraphRunner

@@ -35,6 +35,7 @@ from models.errors import AppError
 from models.ports import Clock, RateLimitStore
 from services.gateway.app import create_app
 from services.gateway.auth_parts import auth_options, open_auth
+from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.container import Container
 from services.gateway.http_protocol import bounded_http_protocol
@@ -84,9 +85,12 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             ttl_seconds=settings.redis.event_stream_ttl_seconds,
         )
         units = UnitsOfWork(database)
+        background = Background()
         parts = await stack.enter_async_context(
             open_auth(options, settings, units=units, database=database, redis=redis_client, clock=clock)
         )
+        # What answers have left to do may send mail, so it ends first.
+        stack.push_async_callback(background.drain)
         yield Container(
             units=units,
             auth=parts.auth,
@@ -96,6 +100,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             passwords=parts.passwords,
             attempts=parts.attempts,
             mailer=parts.mailer,
+            background=background,
             blocks=blocks or discover_blocks(),
             blobs=blobs,
             runner=runner,

@@ -51,8 +51,8 @@ class RunControl:
         request = StopRequest(requested_by=user.id)
         return await self._runner.stop(graph_exec_id, owner_key_id=user.key_id, request=request)
 
-    async def stop_all(self, user: User, graph_id: GraphId, mode: StopMode) -> None:
-        """Ends every execution of a graph of the user, and waits for all of them together up to `STOP_WAIT`."""
+    async def stop_all(self, user: User, graph_id: GraphId | None, mode: StopMode) -> None:
+        """Ends every execution of a graph of the user (None: of all), and waits for them together up to `STOP_WAIT`."""
         async with self._units() as unit:
             open_executions = await unit.executions.list_open(user.id, graph_id)
         signals = asyncio.Semaphore(_SIGNALS_AT_ONCE)

@@ -13,6 +13,7 @@ from models.users import User
 from services.gateway.auth.cookies import SESSION_COOKIE
 from services.gateway.auth.csrf import CSRF_HEADER
 from services.gateway.auth.identification import API_KEY_HEADER, identify
+from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.principal import Principal
 from services.gateway.auth.tokens import ADMIN_REQUIRED
 from services.gateway.container import container_of
@@ -104,6 +105,12 @@ def _user_of(check: Callable[[Principal], Principal]) -> Callable[[Principal], U
 
     return user
 
+
+Origin = Annotated[RequestOrigin, Depends(RequestOrigin.of)]
+"""Where the request comes from."""
+
+Caller = Annotated[Principal, Depends(authenticated)]
+"""Whoever has a valid credential, and which."""
 
 Person = Annotated[Principal, Depends(requires_person)]
 AnyUser = Annotated[User, Depends(_user_of(permitted()))]

@@ -1,0 +1,95 @@
+"""Tokens of the built-in identity provider: short bearer tokens, and refresh tokens that are used once."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import jwt
+
+from models.audit import AuditAction
+from models.errors import ForbiddenError, UnauthenticatedError
+from models.identity import RefreshToken, new_secret, secret_hash
+from models.ids import UserId, new_id
+from models.stores import UnitOfWork
+from models.token_claims import token_claims
+from models.users import User
+from services.gateway.auth.events import AuthEvents
+from services.gateway.auth.origin import RequestOrigin
+from services.gateway.auth.sign_in import demand_built_in
+from services.gateway.container import Container
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    user: User
+    access_token: str = field(repr=False)
+    expires_in_seconds: int
+    refresh_token: str = field(repr=False)
+    refresh_expires_at: datetime
+
+
+class TokenIssuer:
+    def __init__(self, container: Container) -> None:
+        self._units = container.units
+        self._options = container.auth
+        self._clock = container.clock
+        self._events = AuthEvents(container.units, container.clock)
+
+    async def begin(self, unit: UnitOfWork, user: User) -> TokenPair:
+        """The first tokens of a login."""
+        ends = self._clock.now() + self._options.refresh_lifetime
+        return await self._issue(unit, user, family_id=new_id(), ends=ends)
+
+    async def refresh(self, raw: str, origin: RequestOrigin) -> TokenPair:
+        """New tokens for a refresh token, which is used up.
+
+        One that was used before is in the hands of two: all tokens of its login end.
+
+        Raises:
+            UnauthenticatedError: it is not good, or no longer.
+            ForbiddenError: the account is suspended.
+        """
+        demand_built_in(self._options.built_in)
+        now = self._clock.now()
+        pair, suspended = None, False
+        async with self._units() as unit:
+            token = await unit.refresh_tokens.lock(secret_hash(raw))
+            account = await unit.accounts.find(token.user_id) if token else None
+            if token is not None and token.used_at is not None:
+                await unit.refresh_tokens.revoke_family(token.family_id, now=now)
+                if token.revoked_at is None:
+                    await self._events.record(AuditAction.REFRESH_REUSED, origin, user_id=token.user_id, unit=unit)
+            elif token is not None and account is not None and token.revoked_at is None and now < token.expires_at:
+                suspended = account.user.is_suspended
+                if not suspended:
+                    await unit.refresh_tokens.mark_used(token.hash, now=now)
+                    pair = await self._issue(unit, account.user, family_id=token.family_id, ends=token.expires_at)
+        if suspended:
+            raise ForbiddenError("This account is suspended.")
+        if pair is None:
+            raise UnauthenticatedError("Invalid refresh token")
+        return pair
+
+    async def end(self, raw: str, origin: RequestOrigin) -> None:
+        """Ends the login of a refresh token; nothing if it is none."""
+        now = self._clock.now()
+        async with self._units() as unit:
+            token = await unit.refresh_tokens.lock(secret_hash(raw))
+            if token is not None and token.revoked_at is None:
+                await unit.refresh_tokens.revoke_family(token.family_id, now=now)
+                await self._events.record(AuditAction.LOGGED_OUT, origin, user_id=UserId(token.user_id), unit=unit)
+
+    async def _issue(self, unit: UnitOfWork, user: User, *, family_id: str, ends: datetime) -> TokenPair:
+        now, options = self._clock.now(), self._options
+        raw, hashed = new_secret()
+        token = RefreshToken(hash=hashed, family_id=family_id, user_id=user.id, created_at=now, expires_at=ends)
+        await unit.refresh_tokens.add(token)
+        claims = token_claims(
+            user, audience=options.audience, issuer=options.issuer, now=now, lifetime=options.access_lifetime
+        )
+        return TokenPair(
+            user=user,
+            access_token=jwt.encode(claims, options.minting_key or "", algorithm=options.algorithm),
+            expires_in_seconds=int(options.access_lifetime.total_seconds()),
+            refresh_token=raw,
+            refresh_expires_at=ends,
+        )

@@ -1,0 +1,81 @@
+"""/api/admin/users"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from models.audit import AuditAction
+from models.ids import UserId
+from models.users import UserStatus
+from services.gateway.audit import CurrentAct, audits
+from services.gateway.auth.dependencies import Admin
+from services.gateway.deps import GatewayContainer, LongPage, Unit, tell_total
+from services.gateway.features.admin_users.schemas import AdminUserOut, admin_user_out
+from services.gateway.features.admin_users.service import UserAdministration
+from services.gateway.json_bodies import JsonRoute
+
+router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=JsonRoute)
+
+UserIdPath = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
+
+
+def _administration(admin: Admin, container: GatewayContainer) -> UserAdministration:
+    return UserAdministration(container, administrator=admin)
+
+
+Administration = Annotated[UserAdministration, Depends(_administration)]
+
+
+@router.get("", operation_id="list_users", summary="List users, newest first")
+async def list_users(
+    _: Admin,
+    unit: Unit,
+    page: LongPage,
+    response: Response,
+    search: Annotated[
+        str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Part of an id, an address or a name.")
+    ] = None,
+    status: UserStatus | None = None,
+) -> list[AdminUserOut]:
+    found = await unit.users.list_users(page, search=search, status=status)
+    tell_total(response, found)
+    return [admin_user_out(user) for user in found.items]
+
+
+@router.get("/{user_id}", operation_id="get_user_as_admin", summary="Read about a user")
+async def get_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
+    return admin_user_out(await administration.get(UserId(user_id)))
+
+
+@router.post(
+    "/{user_id}/suspend",
+    operation_id="suspend_user",
+    summary="Refuse a user everywhere, and end their runs",
+    dependencies=[audits(AuditAction.USER_SUSPENDED, "user")],
+)
+async def suspend_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> AdminUserOut:
+    act.owner_id = UserId(user_id)
+    return admin_user_out(await administration.suspend(UserId(user_id)))
+
+
+@router.post(
+    "/{user_id}/unsuspend",
+    operation_id="unsuspend_user",
+    summary="End a suspension",
+    dependencies=[audits(AuditAction.USER_ACTIVATED, "user")],
+)
+async def unsuspend_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> AdminUserOut:
+    act.owner_id = UserId(user_id)
+    return admin_user_out(await administration.unsuspend(UserId(user_id)))
+
+
+@router.delete(
+    "/{user_id}",
+    operation_id="erase_user",
+    status_code=204,
+    summary="Delete a user and everything of theirs, for good",
+    dependencies=[audits(AuditAction.USER_ERASED, "user")],
+)
+async def erase_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> None:
+    act.owner_id = UserId(user_id)
+    await administration.erase(UserId(user_id))
