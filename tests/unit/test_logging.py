@@ -8,6 +8,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from infra.log_redaction import redact
 from infra.logging import configure_logging
 from infra.settings import AppSettings
 
@@ -28,7 +29,7 @@ def stream():
 
 
 def configure(stream: io.StringIO, log_format: str = "json") -> None:
-    settings = AppSettings.model_validate({"log_format": log_format, "log_level": "INFO"})
+    settings = AppSettings.model_validate({"log_format": log_format, "log_level": "INFO", "log_files": "off"})
     configure_logging(settings, process="test", stream=stream)
 
 
@@ -92,3 +93,53 @@ def test_a_value_json_cannot_hold_is_still_logged(stream: io.StringIO) -> None:
     configure(stream)
     structlog.get_logger().info("odd", text="\ud800", number=2**70, thing=object)
     assert lines(stream)[0]["number"] == 2**70
+
+
+def test_colors_of_others_do_not_reach_what_is_no_terminal(stream: io.StringIO) -> None:
+    configure(stream)
+    structlog.get_logger().info("\x1b[31mred\x1b[0m", title="\x1b]0;owned")
+    (line,) = lines(stream)
+    assert line["message"] == "red"
+    assert "\x1b" not in line["title"]
+
+
+def test_a_cloud_that_is_not_there_is_told_and_not_fatal(stream: io.StringIO) -> None:
+    settings = AppSettings.model_validate({"log_format": "json", "log_files": "off"})
+    configure_logging(settings, process="test", stream=stream, force_cloud_logging=True)
+    structlog.get_logger().info("still here")
+    told, after = lines(stream)
+    assert (told["level"], told["message"]) == ("warning", "logs are not sent to the cloud")
+    assert after["message"] == "still here"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "apiKey", "X-API-Key", "Set-Cookie", "access_token", "refreshToken", "client_secret", "passphrase"],
+)
+def test_what_goes_by_the_name_of_a_secret_is_masked(name: str) -> None:
+    assert redact({name: "hunter2", "nested": [{name: {"a": "hunter2"}}]}) == {
+        name: "***",
+        "nested": [{name: "***"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=hunter2",
+        'body {"password": "hunter2 with spaces"}',
+        "token: hunter2",
+        "Cookie: hunter2",
+        "api_key='hunter2'",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
+        b"secret=hunter2",
+        ValueError("secret=hunter2"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: object) -> None:
+    assert "hunter2" not in str(redact(text))
+
+
+def test_ordinary_words_stay() -> None:
+    text = "15 tokens, the password was changed, see https://example.com/a?page=2"
+    assert redact({"keys": 3, "tokens_used": 7, "reason": text}) == {"keys": 3, "tokens_used": 7, "reason": text}
