@@ -11,7 +11,7 @@ from infra.settings import LanguageModelSettings
 from infra.stores.collected_rows import PostgresRowBuffer
 from infra.stores.key_values import PostgresKeyValueStore
 from infra.template_renderer import TemplateProcesses
-from models.ports import BlobStore
+from models.ports import BlobStore, Clock
 
 
 class BlockServices:
@@ -22,8 +22,15 @@ class BlockServices:
             `row_buffer` and `template_renderer` (ports of `models.ports`).
     """
 
-    def __init__(self, language_model: LanguageModelSettings, *, blobs: BlobStore, database: Database) -> None:
-        clock = SystemClock()
+    def __init__(
+        self,
+        language_model: LanguageModelSettings,
+        *,
+        blobs: BlobStore,
+        database: Database,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
         self._language_model = OpenAICompatibleLanguageModel(language_model)
         self._template_renderer = TemplateProcesses()
         self.services: Mapping[str, Any] = {

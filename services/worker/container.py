@@ -29,7 +29,7 @@ from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.runner import TemporalGraphRunner
 from infra.unit_of_work import UnitsOfWork
-from models.ports import NoCredits
+from models.ports import Clock, NoCredits
 from models.value_store import ValueStore
 from services.worker.interceptors import WorkerInterceptor
 from workflows.registry import WORKFLOWS
@@ -53,20 +53,27 @@ class ActivitySet:
 
 @asynccontextmanager
 async def activity_set(
-    client: Client, settings: Settings, *, blocks: BlockRegistry | None = None, retry_records_for: timedelta = RETRY_FOR
+    client: Client,
+    settings: Settings,
+    *,
+    blocks: BlockRegistry | None = None,
+    retry_records_for: timedelta = RETRY_FOR,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[ActivitySet]:
     """Opens the adapters and closes them at the end.
 
     Args:
         blocks: the discovered ones unless given.
         retry_records_for: how long an activity tries to write its record before the workflow takes it along.
+        clock: the system's unless given.
     """
     runner = TemporalGraphRunner(client, task_queue=settings.temporal.temporal_task_queue)
     database = Database(settings.postgres, application_name="perdure-worker", ping_before_use=False)
     redis_client = redis.connect(settings.redis)
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     blobs = open_blob_store(settings.blobs, keys)
-    block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
+    clock = clock or SystemClock()
+    block_services = BlockServices(settings.language_model, blobs=blobs, database=database, clock=clock)
     values = ValueStore(blobs)
     recorder = PostgresExecutionRecorder(database)
     events = redis.RedisEventBus(
@@ -75,7 +82,6 @@ async def activity_set(
         ttl_seconds=settings.redis.event_stream_ttl_seconds,
     )
     recording = Recording(recorder, events, retry_for=retry_records_for)
-    clock = SystemClock()
     waits = PostgresWaitRecorder(database)
     registry = blocks or discover_blocks()
     sub_agents = SubAgents(units=UnitsOfWork(database), blocks=registry, values=values, recorder=recorder)
