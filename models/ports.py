@@ -120,7 +120,7 @@ class WaitRecorder(Protocol):
     async def record_controls(self, run: "RunIdentity", controls: Sequence["ControlRecord"]) -> None: ...
 
     async def record_phase(self, run: "RunIdentity", phase: "RunPhase") -> None:
-        """Status, reason and pause of a run that has not ended. An older phase than the recorded one changes nothing."""
+        """Status, reason and pause of a run that has not ended; a phase older than the recorded one changes nothing."""
         ...
 
 
