@@ -35,6 +35,7 @@ from services.gateway.middleware.cors import CorsByPath
 from services.gateway.middleware.rate_limiting import RateLimiting
 from services.gateway.middleware.request_context import RequestContext
 from services.gateway.middleware.trusted_hosts import TrustedHosts
+from services.gateway.openapi_answers import add_error_answers_to_openapi
 
 GZIP_FROM_BYTES: Final = 50_000
 _ABOUT: Final[dict[str, Any]] = {
@@ -101,3 +102,4 @@ def _add_routes(app: FastAPI) -> None:
     ):
         app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
     add_auth_responses_to_openapi(app)
+    add_error_answers_to_openapi(app)

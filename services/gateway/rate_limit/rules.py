@@ -10,9 +10,14 @@ from models.rate_limits import RateRule
 LIMITED_PREFIXES: Final = ("/api", "/external-api", "/rate-limit", "/me", "/mcp", "/codec", "/webhooks")
 """All else (health, metrics, documents, files of the console) is never limited."""
 
-_SIGNING_IN: Final = re.compile(r"/api/auth/(?!user$|logout$|sessions(/|$)).+", re.ASCII)
+_LIMITED_BELOW: Final = tuple(f"{prefix}/" for prefix in LIMITED_PREFIXES)
+_SIGNING_IN: Final = re.compile(r"/api/auth/(?!user(/|$)|logout|sessions(/|$)).+", re.ASCII)
 _CODEC_FACTOR: Final = 10
 """The Temporal Web UI asks for the payloads of each event on its own."""
+
+
+def is_limited(path: str) -> bool:
+    return path.startswith(_LIMITED_BELOW) or path in LIMITED_PREFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class RateRules:
 
     def find(self, method: str, path: str) -> RateRule | None:
         """The rule of a request; None if it is not limited."""
-        if not any(path == prefix or path.startswith(f"{prefix}/") for prefix in LIMITED_PREFIXES):
+        if not is_limited(path):
             return None
         if method == "POST" and _SIGNING_IN.fullmatch(path):
             return self.auth
