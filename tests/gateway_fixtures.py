@@ -15,6 +15,7 @@ from infra.settings import (
     CodecSettings,
     EncryptionSettings,
     GatewaySettings,
+    MailSettings,
     PostgresSettings,
     RateLimitSettings,
     RedisSettings,
@@ -52,6 +53,7 @@ async def gateway_settings(
         worker=WorkerSettings(worker_graceful_shutdown_seconds=1),
         blobs=BlobSettings(blob_store_url=f"file:{blobs}"),
         encryption=EncryptionSettings(encryption_keys=SecretStr(new_key())),
+        mail=MailSettings(mail_folder=tmp_path_factory.mktemp("mails"), console_url=CONSOLE),
         codec=CodecSettings(codec_token=SecretStr(CODEC_TOKEN)),
         auth=AuthSettings(jwt_verify_key=SecretStr("test-key-of-more-than-thirty-two-characters")),
         gateway=GatewaySettings(
