@@ -2,36 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import structlog
-from pydantic import BaseModel
 from temporalio import activity
 
 from activities.block_run import BlockRun
+from activities.block_turn import BlockTurn
 from activities.blocks.registry import BlockRegistry
+from activities.claims import Claim
 from activities.heartbeat import heartbeats
 from activities.recording import Recording
-from activities.streaming import OutputStream
-from activities.wait_starts import WAITING_EXECUTORS, WaitStarts, shown, status_of
-from models.blocks import Block, BlockContext, Emission, WaitingBlock
-from models.coercion import build_input
+from activities.wait_starts import WaitStarts, shown, status_of
+from models.blocks import Block
 from models.errors import (
     AppError,
     BlockDisabledError,
     BlockError,
-    OutcomeUnknownError,
     ServiceUnavailableError,
-    StreamInterruptedError,
 )
 from models.execution import ExecutionStatus
-from models.ids import owner_key_id_of
 from models.json_values import normalise_json
 from models.ports import Clock, Credits, ExecutionRecorder, GraphRunner
 from models.value_store import ValueStore
-from models.waits import AskForReview, AwaitEvent, Decided, Delay, NoWait, Resumption, RunAgent, WaitShown
+from models.waits import WaitShown
 from models.wire import (
     BlockFailure,
     BlockFinished,
@@ -40,14 +36,10 @@ from models.wire import (
     ExecuteBlockInput,
     ExecuteBlockResult,
     NodeRecord,
-    StreamedOutputs,
 )
 
 ANNOUNCE_AFTER_SECONDS: Final = 0.25
 """A block still running then is recorded as RUNNING; shorter ones cost one write instead of two."""
-
-CLAIM_WITHIN: Final = timedelta(seconds=10)
-"""A claim is tried for this long in place; then the attempt is given back, for nothing has happened yet."""
 
 EXTRA_ATTEMPTS: Final = 10
 """Beyond those of the node's own retry policy, for attempts that ended before the block began because a server of ours
@@ -122,7 +114,7 @@ class BlockActivities:
             user_id=task.run.user_id, graph_exec_id=task.run.graph_exec_id, node_exec_id=task.node_exec_id
         )
         attempt = _Attempt(self, task)
-        async with heartbeats(attempt.heartbeat_details):
+        async with heartbeats(attempt.turn.heartbeat_details):
             return await attempt.execute()
 
 
@@ -133,16 +125,20 @@ class _Attempt:
         self._deps = deps
         self._task = task
         self._number = activity.info().attempt
-        self._attempts_before = task.resumption.attempt if task.resumption else 0
-        self._waiting: BlockWaiting | None = None
-        self._stream: OutputStream | None = None
         self._started_at = deps.clock.now()
         self._timer_start = time.perf_counter()
         self._block_run: BlockRun | None = None
         self._cost = 0
-        self._has_claim = False
-        self._has_begun = False
-        self._may_have_streamed = False
+        self._claim = Claim(deps.recorder, deps.recording, task, attempt=self._number, started_at=self._started_at)
+        self.turn = BlockTurn(
+            task,
+            attempt=self._number,
+            claim=self._claim,
+            recording=deps.recording,
+            waits=deps.waits,
+            runner=deps.runner,
+            services=deps.services,
+        )
         self._ended = asyncio.Event()
 
     async def execute(self) -> ExecuteBlockResult:
@@ -176,7 +172,7 @@ class _Attempt:
         cap = asyncio.timeout(task.timeout_seconds)
         try:
             async with cap:
-                await self._carry_out(block, run, input)
+                await self.turn.take(block, run, input)
         except TimeoutError as error:
             if not cap.expired():
                 raise
@@ -185,183 +181,11 @@ class _Attempt:
                 "Raise `timeout_seconds` in the node's metadata if it needs longer."
             ) from error
 
-    async def _carry_out(self, block: type[Block[Any]], run: BlockRun, input: BaseModel) -> None:
-        """Runs the block, begins its wait, or goes on after one."""
-        task, context = self._task, self._context()
-        if task.resumption is not None:
-            input = await self._resume(block, run, input, task.resumption)
-            if issubclass(block, WaitingBlock):
-                return
-        elif issubclass(block, WaitingBlock) and block.executor in WAITING_EXECUTORS:
-            request = await block().plan_wait(input, context)
-            if isinstance(request, NoWait):
-                await run.collect(input, _each(request.emissions))
-            else:
-                await self._wait(request, run, input)
-            return
-        elif self._needs_review(block):
-            await self._wait(AskForReview(data=input.model_dump(mode="json"), instructions=block.name()), run, input)
-            return
-        if block.needs_claim():
-            await self._claim()
-        self._has_begun = True
-        if not block.streams:
-            await run.run(input, context)
-            return
-        self._stream = await self._open_stream(block)
-        async with self._stream.running():
-            await run.run(input, context, stream=self._stream)
-
-    def _will_wait(self, block: type[Block[Any]]) -> bool:
-        return block.executor in WAITING_EXECUTORS or self._needs_review(block)
-
-    def _needs_review(self, block: type[Block[Any]]) -> bool:
-        options = self._task.options
-        is_watched = options is not None and options.sensitive_action_safe_mode
-        return block.is_sensitive_action and is_watched and not self._task.auto_approved
-
-    async def _wait(
-        self, request: Delay | AskForReview | AwaitEvent | RunAgent, run: BlockRun, input: BaseModel
-    ) -> None:
-        begin = self._deps.waits.begin
-        self._waiting = await begin(request, task=self._task, run=run, input=input, attempt=self._attempt)
-
-    async def _resume(
-        self, block: type[Block[Any]], run: BlockRun, input: BaseModel, resumption: Resumption
-    ) -> BaseModel:
-        """After the wait: a block that waits emits, a sensitive one gets the input it may run with.
-
-        Raises:
-            BlockError: the reviewer has rejected it, or nobody decided.
-        """
-        waits = self._deps.waits
-        if issubclass(block, WaitingBlock):
-            data = getattr(input, "data", None)
-            end = await waits.end_of(resumption, self._task, data=data)
-            await self._deps.recording.insist(lambda: waits.close(self._task, resumption))
-            await run.collect(input, block().resume(input, end, self._context()))
-            return input
-        end = await waits.end_of(resumption, self._task, data=None)
-        await self._deps.recording.insist(lambda: waits.close(self._task, resumption))
-        if not isinstance(end, Decided) or not end.approved:
-            message = end.message if isinstance(end, Decided) else "nobody decided in time"
-            raise BlockError(f"Block execution rejected by reviewer: {message or 'no reason was given'}")
-        if not end.was_edited:
-            return input
-        if not isinstance(end.data, dict):
-            raise BlockError("The reviewer's input is no object of pins.")
-        return build_input(block, cast("dict[str, Any]", end.data))
-
-    async def _open_stream(self, block: type[Block[Any]]) -> OutputStream:
-        """Where the emissions go. A stream that cannot be replayed must not begin twice."""
-        task, deps = self._task, self._deps
-        if not block.replayable_stream and not self._has_claim and self._number > 1:
-            await self._check_no_stream_began()
-
-        async def send(first_seq: int, items: tuple[BlockOutputItem, ...]) -> None:
-            if first_seq == 0 and not block.replayable_stream and not self._has_claim:
-                await self._claim()
-            owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
-            assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
-            streamed = StreamedOutputs(
-                node_exec_id=task.node_exec_id, generation=task.generation, first_seq=first_seq, outputs=items
-            )
-            self._may_have_streamed = True
-
-            async def offer() -> AppError | None:
-                try:
-                    await deps.runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id, outputs=streamed)
-                except AppError as error:
-                    if error.retryable:
-                        raise
-                    return error
-                return None
-
-            refused = await deps.recording.insist(offer)
-            if refused is not None:
-                raise refused
-
-        sent = activity.info().heartbeat_details
-        already_sent = int(sent[0]) if sent and block.replayable_stream else 0
-        return OutputStream(send, already_sent=already_sent)
-
-    async def _check_no_stream_began(self) -> None:
-        """Raises OutcomeUnknownError if an earlier attempt has sent values that another run might contradict."""
-        try:
-            await self._claim()
-        except OutcomeUnknownError:
-            raise StreamInterruptedError(
-                "The stream of this block was interrupted after some of its values had gone on, and it cannot be "
-                "repeated from there. Retry the node if its values may come again."
-            ) from None
-        await self._release_claim()
-        self._has_claim = False
-
-    def heartbeat_details(self) -> tuple[int, ...]:
-        """How many emissions the execution has accepted, for the attempt after this one."""
-        return (self._stream.sent,) if self._stream is not None and self._stream.sent else ()
-
-    @property
-    def _attempt(self) -> int:
-        """Counted through the wait, so that later rows replace earlier ones."""
-        return self._attempts_before + self._number
-
-    @property
-    def _sent(self) -> int:
-        return self._stream.sent if self._stream is not None else 0
-
     def _find_block(self) -> type[Block[Any]]:
         block = self._deps.blocks.get(self._task.block_id)
         if block.disabled is not None:
             raise BlockDisabledError(f"Block {block.name()!r} is disabled: {block.disabled}")
         return block
-
-    async def _claim(self) -> None:
-        """Raises OutcomeUnknownError if another attempt has begun and did not tell how it ended."""
-        task = self._task
-
-        async def claim() -> bool:
-            recorder = self._deps.recorder
-            return await recorder.claim(task.run, task.node_exec_id, task.generation, self._number, at=self._started_at)
-
-        self._has_claim = await self._deps.recording.insist(claim, at_most=CLAIM_WITHIN)
-        if not self._has_claim:
-            raise OutcomeUnknownError(
-                "An earlier attempt of this block was interrupted after it had begun. Its effect may have happened, "
-                "so it is not repeated. Check the third party, then retry the node if needed."
-            )
-
-    async def _release_claim(self) -> None:
-        """A failed attempt has a known outcome: the node's own retry policy may repeat it."""
-        if not self._has_claim:
-            return
-
-        async def release() -> None:
-            await self._deps.recorder.release_claim(self._task.node_exec_id, self._task.generation)
-
-        await self._deps.recording.insist(release)
-
-    def _context(self) -> BlockContext:
-        task = self._task
-
-        async def heartbeat() -> None:
-            activity.heartbeat()
-
-        return BlockContext(
-            user_id=task.run.user_id,
-            graph_id=task.run.graph_id,
-            graph_version=task.run.graph_version,
-            graph_exec_id=task.run.graph_exec_id,
-            node_id=task.node_id,
-            node_exec_id=task.node_exec_id,
-            idempotency_key=f"{task.node_exec_id}:{task.generation}",
-            attempt=self._number,
-            user_timezone=task.user_timezone,
-            heartbeat=heartbeat,
-            services=self._deps.services,
-            human_in_the_loop_safe_mode=task.options is None or task.options.human_in_the_loop_safe_mode,
-            auto_approved=task.auto_approved,
-        )
 
     # --- an answer that was lost --------------------------------------------------------------------------------
 
@@ -396,9 +220,9 @@ class _Attempt:
 
     async def _end(self, announcing: "asyncio.Task[None]", error: Exception | None) -> ExecuteBlockResult:
         await self._stop_announcing(announcing)
-        if error is None and self._waiting is not None:
+        if error is None and self.turn.waiting is not None:
             try:
-                return await self._parked(self._waiting)
+                return await self._parked(self.turn.waiting)
             except Exception as raised:
                 error = raised
         if error is not None:
@@ -417,15 +241,17 @@ class _Attempt:
         seconds = self._seconds()
         unrecorded = await self._record(ExecutionStatus.COMPLETED)
         await self._settle(seconds)
-        outputs = tuple(self._block_run.outputs[self._sent :]) if self._block_run else ()
+        outputs = tuple(self._block_run.outputs[self.turn.sent :]) if self._block_run else ()
         finished = _finished(outputs, seconds, self._cost, unrecorded)
-        return self._with_stored(finished.model_copy(update={"streamed": self._sent}) if self._sent else finished)
+        return self._with_stored(
+            finished.model_copy(update={"streamed": self.turn.sent}) if self.turn.sent else finished
+        )
 
     async def _failed(self, error: Exception) -> NodeExecutionFailedError:
         failure = self._describe(error)
         if self._may_retry(error):
             try:
-                await self._release_claim()
+                await self._claim.release()
             except Exception as trouble:
                 # With the claim left behind, a further attempt would only find an unknown outcome.
                 _log.error("claim not released", error=type(trouble).__name__)
@@ -437,9 +263,9 @@ class _Attempt:
         unrecorded = await self._record(ExecutionStatus.FAILED, failure)
         await self._settle(failure.seconds)
         failure = failure.model_copy(update={"cost": self._cost, "unrecorded": unrecorded})
-        if self._sent:
-            rest = failure.outputs[self._sent :]
-            failure = failure.model_copy(update={"outputs": rest, "streamed": self._sent})
+        if self.turn.sent:
+            rest = failure.outputs[self.turn.sent :]
+            failure = failure.model_copy(update={"outputs": rest, "streamed": self.turn.sent})
         return NodeExecutionFailedError(self._with_stored(failure), retry=False)
 
     def _with_stored(self, end: EndT) -> EndT:
@@ -462,9 +288,9 @@ class _Attempt:
 
     def _may_retry(self, error: Exception) -> bool:
         # A batch that seems to have failed may have arrived: only its acknowledgement is sure.
-        if self._may_have_streamed and not self._may_replay:
+        if self.turn.may_have_streamed and not self._may_replay:
             return False
-        if isinstance(error, ServiceUnavailableError) and not self._has_begun:
+        if isinstance(error, ServiceUnavailableError) and not self.turn.has_begun:
             return self._number < self._task.max_attempts + EXTRA_ATTEMPTS
         transient = (
             error.retryable if isinstance(error, AppError) else isinstance(error, ConnectionError | TimeoutError)
@@ -480,7 +306,7 @@ class _Attempt:
 
     async def _announce_when_long(self) -> None:
         block = self._deps.blocks.find(self._task.block_id)
-        if block is None or (self._task.resumption is None and self._will_wait(block)):
+        if block is None or self.turn.will_wait(block):
             return  # its row is about to say that it waits
         try:
             await asyncio.wait_for(self._ended.wait(), ANNOUNCE_AFTER_SECONDS)
@@ -508,7 +334,7 @@ class _Attempt:
             block_id=task.block_id,
             firing=task.firing,
             generation=task.generation,
-            attempt=self._attempt,
+            attempt=self.turn.attempt,
             status=status,
             route_seq=task.route_seq,
             inputs=run.inputs if run else task.received,
@@ -540,11 +366,6 @@ class _Attempt:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self._timer_start, 6)
-
-
-async def _each(emissions: Iterable[Emission]) -> AsyncIterator[Emission]:
-    for emission in emissions:
-        yield emission
 
 
 def _finished(
