@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Final
+from weakref import WeakValueDictionary
 
 from temporalio.client import (
     Client,
@@ -36,6 +37,12 @@ RPC_TIMEOUT = timedelta(seconds=10)
 CONTROL_TIMEOUT = timedelta(seconds=10)
 """How long a caller waits for an execution to answer; no worker answers while none runs."""
 
+MAX_UPDATES: Final = 10
+"""Updates that Temporal lets one execution have under way. Those beyond wait here for their turn: the server would
+refuse them, and the SDK would then hold them back for a second or more."""
+
+TURN_TIMEOUT = timedelta(seconds=5)
+
 _UPDATES: Final[Mapping[ControlAction, str]] = {
     ControlAction.DECIDE_REVIEW: "submit_review",
     ControlAction.DELIVER_EVENT: "deliver_event",
@@ -61,6 +68,7 @@ class TemporalGraphRunner:
         self._client = client
         self._task_queue = task_queue
         self._ui_url = ui_url
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def start(self, input: ExecuteGraphInput, *, owner_key_id: OwnerKeyId) -> bool:
         """See GraphRunner. The workflow id alone decides whether the execution exists: it is never started twice."""
@@ -110,6 +118,12 @@ class TemporalGraphRunner:
     ) -> ControlAnswer:
         """See GraphRunner. An answer that does not come in time does not mean that nothing was done."""
         handle = self._handle(graph_exec_id, owner_key_id)
+        turns = self._turns.setdefault(graph_exec_id, asyncio.Semaphore(MAX_UPDATES))
+        try:
+            async with asyncio.timeout(TURN_TIMEOUT.total_seconds()):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise _too_many(graph_exec_id) from error
         try:
             async with asyncio.timeout(CONTROL_TIMEOUT.total_seconds()):
                 return await handle.execute_update(_UPDATES[action], argument, id=request_id, result_type=ControlAnswer)
@@ -124,6 +138,8 @@ class TemporalGraphRunner:
             ) from error
         except RPCError as error:
             raise _control_error(error, graph_exec_id) from error
+        finally:
+            turns.release()
 
     async def send_outputs(
         self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, outputs: StreamedOutputs
@@ -194,10 +210,14 @@ def _control_error(error: RPCError, graph_exec_id: GraphExecId) -> AppError:
     if error.status is RPCStatusCode.NOT_FOUND:
         return _ended(graph_exec_id)
     if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
-        return TooManyRequestsError(
-            f"Execution {graph_exec_id!r} has as many actions under way as it can take. Try again in a moment."
-        )
+        return _too_many(graph_exec_id)
     return _away(error)
+
+
+def _too_many(graph_exec_id: GraphExecId) -> AppError:
+    return TooManyRequestsError(
+        f"Execution #{graph_exec_id} has as many actions under way as it can take. Try again in a moment."
+    )
 
 
 def _ended(graph_exec_id: GraphExecId) -> ConflictError:
