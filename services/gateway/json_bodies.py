@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from email.message import Message
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from models.errors import AppError, InvalidRequestError, UnsupportedMediaTypeError
+from models.errors import AppError, InvalidRequestError
 from models.json_values import JsonTooDeepError, load_json, normalise_json
 
 
@@ -35,43 +34,42 @@ def parse_body(data: bytes) -> Any:
         raise InvalidRequestError(f"The body is not valid JSON{place}.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class JsonLimits:
+    """How deep a JSON value may be nested, and how many keys each of its objects may have (None: any number)."""
+
+    max_depth: int
+    max_keys: int | None = None
+
+    def check(self, value: Any, *, where: str) -> None:
+        """Raises InvalidRequestError if `value`, which messages call `where`, is beyond a limit."""
+        check_limits(value, where=where, max_depth=self.max_depth, max_keys=self.max_keys)
+
+
 class _NormalisingRequest(Request):
+    limits: JsonLimits | None = None
+
     async def json(self) -> Any:
-        return parse_body(await self.body())
-
-
-def check_json_type(headers: Headers) -> None:
-    """Refuses what claims, or leaves open, to be something else than JSON in UTF-8.
-
-    Raises:
-        UnsupportedMediaTypeError
-    """
-    given = headers.getlist("content-type")
-    if given == ["application/json"]:
-        return
-    if len(given) > 1:
-        raise UnsupportedMediaTypeError("The request has more than one Content-Type. Send one.")
-    message = Message()
-    message["Content-Type"] = given[0] if given else ""
-    kind = message.get_content_type() if given else ""
-    charset = (message.get_content_charset() or "utf-8").lower()
-    if not (kind == "application/json" or kind.endswith("+json")) or charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaTypeError("The body must be JSON: send it with Content-Type: application/json.")
+        value = parse_body(await self.body())
+        if self.limits is not None:
+            self.limits.check(value, where="the body")
+        return value
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON and went through `parse_body`; errors of reading it keep their own status."""
+    """A route whose body went through `parse_body`; errors of reading it keep their own status."""
+
+    limits: ClassVar[JsonLimits | None] = None
+    """Of the whole body. Without any, what can be stored counts, and routes check the parts they know."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        takes_body = self.body_field is not None
 
         async def read_and_handle(request: Request) -> Response:
-            json_request = _NormalisingRequest(request.scope, request.receive)
+            reading = _NormalisingRequest(request.scope, request.receive)
+            reading.limits = self.limits
             try:
-                if takes_body and (request.headers.getlist("content-type")[1:] or await json_request.body()):
-                    check_json_type(request.headers)
-                return await handle(json_request)
+                return await handle(reading)
             except HTTPException as error:
                 # FastAPI hides whatever goes wrong while it reads a body behind a 400.
                 if isinstance(error.__cause__, AppError):
@@ -79,6 +77,12 @@ class JsonRoute(APIRoute):
                 raise
 
         return read_and_handle
+
+
+class SmallJsonRoute(JsonRoute):
+    """For bodies that hold no graphs and no data of runs."""
+
+    limits = JsonLimits(max_depth=10, max_keys=1_000)
 
 
 def check_limits(value: Any, *, where: str, max_depth: int, max_keys: int | None = None) -> None:

@@ -12,10 +12,10 @@ from models.graph import Graph
 from models.ids import GraphExecId, GraphId, PresetId, UserId, graph_exec_id_for_key
 from models.json_values import dump_json
 from models.presets import Preset
-from services.gateway.json_bodies import check_limits
+from services.gateway.json_bodies import JsonLimits
 
-MAX_INPUT_DEPTH: Final = 10
 MAX_INPUT_KEYS: Final = 1_000
+INPUT_LIMITS: Final = JsonLimits(max_depth=10, max_keys=MAX_INPUT_KEYS)
 
 
 class RunRequest(BaseModel):
@@ -129,7 +129,7 @@ def check_values(values: Mapping[str, Any], what: str, *, of: str = "") -> None:
             f"Invalid input structure: there are {len(values)} {what}s{of}; the limit is {MAX_INPUT_KEYS}."
         )
     for name, value in values.items():
-        check_limits(value, where=f"{what} {name[:100]!r}{of}", max_depth=MAX_INPUT_DEPTH, max_keys=MAX_INPUT_KEYS)
+        INPUT_LIMITS.check(value, where=f"{what} {name[:100]!r}{of}")
 
 
 def _sorted(value: Any) -> Any:

@@ -12,9 +12,9 @@ from services.gateway.auth.dependencies import Admin
 from services.gateway.deps import GatewayContainer, LongPage, Unit, tell_total
 from services.gateway.features.admin_users.schemas import AdminUserOut, admin_user_out
 from services.gateway.features.admin_users.service import UserAdministration
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
-router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=JsonRoute)
+router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=SmallJsonRoute)
 
 UserIdPath = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 

@@ -18,9 +18,9 @@ from services.gateway.features.api_keys.schemas import (
     api_key_out,
 )
 from services.gateway.features.api_keys.service import ApiKeyService
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
-_routes = APIRouter(tags=["api keys"], route_class=JsonRoute)
+_routes = APIRouter(tags=["api keys"], route_class=SmallJsonRoute)
 
 
 def _service(principal: ApiKeyManager, unit: Unit, container: GatewayContainer) -> ApiKeyService:

@@ -1,17 +1,13 @@
 """API keys as clients make and read them. The hash is never among it, the raw key only in the answer to its making."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models.api_keys import DEFAULT_PERMISSIONS, ApiKey, ApiKeyStatus, Permission
+from services.gateway.text_fields import PlainName, RichDescription
 
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1_000
-
-KeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
-KeyDescription = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_DESCRIPTION)]
 Permissions = Annotated[frozenset[Permission], Field(min_length=1)]
 """A key that may do nothing is a mistake."""
 
@@ -23,8 +19,8 @@ class _In(BaseModel):
 class ApiKeyIn(_In):
     """A key to be made; without `permissions` it may read, write and run graphs, and read and run blocks."""
 
-    name: KeyName
-    description: KeyDescription | None = None
+    name: PlainName
+    description: RichDescription | None = None
     permissions: Permissions | None = None
 
     @property
@@ -35,8 +31,8 @@ class ApiKeyIn(_In):
 class ApiKeyChangeIn(_In):
     """What is absent stays; a description of null is removed."""
 
-    name: KeyName = ""
-    description: KeyDescription | None = None
+    name: PlainName = ""
+    description: RichDescription | None = None
 
     @field_validator("name", mode="before")
     @classmethod

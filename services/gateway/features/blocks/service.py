@@ -21,6 +21,7 @@ from models.json_values import dump_json, normalise_json
 from models.pins import ERROR_PIN, fold
 from models.users import User
 from models.values import VALUE_LIMIT_BYTES
+from services.gateway.run_request import check_values
 
 TIMEOUT_SECONDS: Final = 120.0
 """A caller waits for the answer; longer work belongs into a graph."""
@@ -50,11 +51,13 @@ class BlockService:
 
         Raises:
             NotFoundError, BlockDisabledError: it cannot run.
+            InvalidRequestError: its input is too deep, or has too many keys.
             BlockError: its input is wrong, it failed, or took more than `TIMEOUT_SECONDS`.
         """
         block = self.get(block_id)
         if block.disabled is not None:
             raise BlockDisabledError(f"Block #{block_id} is disabled: {block.disabled}")
+        check_values(inputs, "input")
         input = build_input(block, fold(inputs))
         limit = min(TIMEOUT_SECONDS, block.timeout.total_seconds())
         try:

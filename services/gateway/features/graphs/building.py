@@ -9,15 +9,16 @@ from activities.planning.support import Unsupported
 from activities.planning.validate import check_structure
 from models.errors import InvalidRequestError
 from models.graph import Graph, Link, Node
+from models.hygiene import MAX_DESCRIPTION, MAX_NAME, plain_name, rich_text
 from models.ids import BlockId, GraphId, LinkId, NodeId, UserId, new_id
 from models.ports import Clock
 from services.gateway.features.graphs.schemas import GraphIn, LinkIn, NodeIn
 from services.gateway.json_bodies import check_limits
 
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1_000
 MAX_EXPORTED_DESCRIPTION: Final = 50_000
 """Exports of other installations carry long texts; cutting or refusing them would lose an import."""
+
+_MAX_RAW_NAME: Final = 1_000
 
 MAX_DEPTH: Final = 60
 """Of one constant: the body around it adds four levels to the 64 that a graph may have."""
@@ -63,7 +64,7 @@ class GraphBuilder:
             is_active=is_active,
             name=_name(given),
             description=_description(given),
-            instructions=given.instructions,
+            instructions=None if given.instructions is None else rich_text(given.instructions),
             recommended_schedule_cron=given.recommended_schedule_cron,
             user_id=user_id,
             created_at=now,
@@ -106,7 +107,9 @@ def links_of(given: Sequence[LinkIn]) -> list[Link]:
 
 
 def _name(given: GraphIn) -> str:
-    name = (given.name or "").strip()
+    raw = (given.name or "").strip()
+    # What is left of a much longer text may be short enough, but is no name that anybody gave.
+    name = plain_name(raw) if len(raw) <= _MAX_RAW_NAME else raw
     if not name:
         raise InvalidRequestError("Graph name cannot be empty")
     if len(name) > MAX_NAME:
@@ -119,4 +122,4 @@ def _description(given: GraphIn) -> str:
     limit = MAX_EXPORTED_DESCRIPTION if given.exported else MAX_DESCRIPTION
     if len(description) > limit:
         raise InvalidRequestError("Description too long", details={"limit": limit})
-    return description
+    return rich_text(description)

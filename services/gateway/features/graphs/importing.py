@@ -13,21 +13,17 @@ from activities.exchange.sub_graphs import MAX_SUB_GRAPHS, redirected
 from activities.planning.support import Unsupported, find_unsupported
 from models.errors import InvalidRequestError
 from models.graph import Graph, Link, Node
+from models.hygiene import MAX_DESCRIPTION, MAX_NAME, plain_name
 from models.ids import GraphId, NodeId, UserId, new_id
 from models.stores import GraphStore
-from services.gateway.features.graphs.building import (
-    MAX_DESCRIPTION,
-    MAX_NAME,
-    GraphBuilder,
-    node_of,
-    nothing_tolerated,
-)
+from services.gateway.features.graphs.building import GraphBuilder, node_of, nothing_tolerated
 from services.gateway.features.graphs.references import Entry, ReferenceResolver
 from services.gateway.features.graphs.schemas import GraphIn, LinkIn
 
 UNNAMED: Final = "Imported agent"
 
 _LINKS: Final = TypeAdapter(list[LinkIn])
+_MAX_RAW_NAME: Final = 1_000
 
 
 class ImportedGraph(NamedTuple):
@@ -111,12 +107,12 @@ class GraphImporter:
     def _tidied(self, entry: Entry, findings: list[Finding]) -> GraphIn:
         """The graph with a name that can be stored, and with its links."""
         given, changes = entry.given, dict[str, Any]()
-        name = (given.name or "").strip() or (given.marketplace_name or "").strip() or UNNAMED
+        name = _plain(given.name) or _plain(given.marketplace_name) or UNNAMED
         if len(name) > MAX_NAME:
             name = name[: MAX_NAME - 1].rstrip() + "…"
         if name != given.name:
             changes["name"] = name
-            message = f"The name is {name!r} now: names have 1 to {MAX_NAME} characters"
+            message = f"The name is {name!r} now: names have 1 to {MAX_NAME} characters without tags"
             findings.append(Finding(FindingKind.NAME_CHANGED, entry.new_id, message))
         length = len(given.description or "")
         if length > MAX_DESCRIPTION:
@@ -133,6 +129,10 @@ class GraphImporter:
                     Finding(FindingKind.VALUE_DROPPED, entry.new_id, message, NodeId(node.id), "webhook_id")
                 )
         return given.model_copy(update=changes)
+
+
+def _plain(name: str | None) -> str:
+    return plain_name((name or "").strip()[:_MAX_RAW_NAME])
 
 
 def _flattened(given: GraphIn) -> list[GraphIn]:

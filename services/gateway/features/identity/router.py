@@ -26,9 +26,9 @@ from services.gateway.features.identity.schemas import (
     tokens_out,
 )
 from services.gateway.features.identity.service import IdentityService
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
-router = APIRouter(prefix="/api/auth", tags=["identity"], route_class=JsonRoute)
+router = APIRouter(prefix="/api/auth", tags=["identity"], route_class=SmallJsonRoute)
 
 _MAILED: Final = AcceptedOut(message="If there is something to do for this address, a mail is on its way.")
 

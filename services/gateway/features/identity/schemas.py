@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
 from models.users import User
 from services.gateway.auth.token_issuer import TokenPair
+from services.gateway.text_fields import PlainName
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=512)]
 Address = Annotated[EmailStr, Field(max_length=254)]
@@ -23,7 +24,7 @@ class RegistrationIn(_In):
 
     email: Address
     password: Secret
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = None
+    name: PlainName | None = None
 
 
 class LoginIn(_In):

@@ -11,17 +11,15 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    StringConstraints,
     Tag,
 )
 
 from models.presets import Preset
 from services.gateway.deps import MAX_VERSION
 from services.gateway.pagination import Pagination
+from services.gateway.text_fields import PlainName, RichDescription
 
 MAX_ID: Final = 255
-MAX_NAME: Final = 100
-MAX_DESCRIPTION: Final = 1_000
 
 
 def _or_empty(value: object) -> object:
@@ -29,8 +27,6 @@ def _or_empty(value: object) -> object:
 
 
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_or_empty)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_DESCRIPTION)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 
 
@@ -39,8 +35,8 @@ class _In(BaseModel):
 
 
 class _LabelIn(_In):
-    name: Name
-    description: Description = ""
+    name: PlainName
+    description: RichDescription = ""
     is_active: bool = True
 
 
@@ -74,8 +70,8 @@ PresetBody = Annotated[
 class PresetChangeIn(_In):
     """What is absent or null stays; `inputs` and `credentials` are replaced as a whole."""
 
-    name: Name | None = None
-    description: Description | None = None
+    name: PlainName | None = None
+    description: RichDescription | None = None
     inputs: dict[str, Any] | None = None
     credentials: dict[str, Any] | None = None
     is_active: bool | None = None

@@ -10,9 +10,9 @@ from models.rate_limits import RateRule
 from services.gateway.audit import audits
 from services.gateway.auth.dependencies import Admin
 from services.gateway.deps import GatewayContainer
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
-_routes = APIRouter(tags=["rate limits"], route_class=JsonRoute)
+_routes = APIRouter(tags=["rate limits"], route_class=SmallJsonRoute)
 
 RateKeyPath = Annotated[
     str,

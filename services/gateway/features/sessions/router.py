@@ -18,9 +18,9 @@ from services.gateway.auth.identification import identify
 from services.gateway.auth.sign_in import SignIn
 from services.gateway.deps import GatewayContainer
 from services.gateway.features.sessions.schemas import CurrentSessionOut, RevokedOut, SessionIn, SessionOut, session_out
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
-router = APIRouter(prefix="/api/auth", tags=["sessions"], route_class=JsonRoute)
+router = APIRouter(prefix="/api/auth", tags=["sessions"], route_class=SmallJsonRoute)
 
 SessionIdPath = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 

@@ -24,11 +24,11 @@ from services.gateway.features.users.schemas import (
     user_out,
 )
 from services.gateway.features.users.service import OwnAccount
-from services.gateway.json_bodies import JsonRoute
+from services.gateway.json_bodies import SmallJsonRoute
 
 USER_CREATED_HEADER: Final = "X-AutoGPT-User-Created"
 
-router = APIRouter(tags=["users"], route_class=JsonRoute)
+router = APIRouter(tags=["users"], route_class=SmallJsonRoute)
 
 _UPDATES: Final = audits(AuditAction.USER_UPDATED, "user", in_unit=True)
 

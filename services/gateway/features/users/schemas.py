@@ -7,9 +7,10 @@ from functools import cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field
 
 from models.users import TIMEZONE_NOT_SET, User
+from services.gateway.text_fields import PlainName
 
 DAILY_MAILS: Final = 10
 CREDITS_WITHOUT_LEDGER: Final = 100
@@ -32,7 +33,7 @@ class UserIn(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = None
+    name: PlainName | None = None
     email: EmailStr | None = None
     timezone: Annotated[str, Field(max_length=100), AfterValidator(_known_timezone)] | None = None
 
