@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from models.errors import AppError, InvalidRequestError
+from models.errors import AppError, InvalidRequestError, UnsupportedMediaTypeError
 from models.json_values import JsonTooDeepError, load_json, normalise_json
 
 
@@ -56,20 +58,42 @@ class _NormalisingRequest(Request):
         return value
 
 
+def check_json_type(headers: Headers) -> None:
+    """Refuses what claims, or leaves open, to be something else than JSON in UTF-8.
+
+    Raises:
+        UnsupportedMediaTypeError
+    """
+    given = headers.getlist("content-type")
+    if given == ["application/json"]:
+        return
+    if len(given) > 1:
+        raise UnsupportedMediaTypeError("The request has more than one Content-Type. Send one.")
+    message = Message()
+    message["Content-Type"] = given[0] if given else ""
+    kind = message.get_content_type() if given else ""
+    charset = (message.get_content_charset() or "utf-8").lower()
+    if not (kind == "application/json" or kind.endswith("+json")) or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaTypeError("The body must be JSON: send it with Content-Type: application/json.")
+
+
 class JsonRoute(APIRoute):
-    """A route whose body went through `parse_body`; errors of reading it keep their own status."""
+    """A route whose body is JSON and went through `parse_body`; errors of reading it keep their own status."""
 
     limits: ClassVar[JsonLimits | None] = None
     """Of the whole body. Without any, what can be stored counts, and routes check the parts they know."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes_body = self.body_field is not None
 
         async def read_and_handle(request: Request) -> Response:
-            reading = _NormalisingRequest(request.scope, request.receive)
-            reading.limits = self.limits
+            json_request = _NormalisingRequest(request.scope, request.receive)
+            json_request.limits = self.limits
             try:
-                return await handle(reading)
+                if takes_body and (request.headers.getlist("content-type")[1:] or await json_request.body()):
+                    check_json_type(request.headers)
+                return await handle(json_request)
             except HTTPException as error:
                 # FastAPI hides whatever goes wrong while it reads a body behind a 400.
                 if isinstance(error.__cause__, AppError):
