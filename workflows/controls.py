@@ -213,6 +213,7 @@ class Controls:
 
     def _review(self, node_exec_id: NodeExecId) -> Parked:
         parked = self._waits.find(node_exec_id)
+        self._refuse_early(parked, node_exec_id)
         if parked is None or not isinstance(parked.wait, ReviewWait):
             _refuse("conflict", f"Review {node_exec_id!r} is not waiting: it was decided, or its run went on.")
         if parked.resolution is not None:
@@ -222,6 +223,7 @@ class Controls:
     def _event(self, delivery: EventDelivery) -> Parked:
         if delivery.node_exec_id is not None:
             parked = self._waits.find(delivery.node_exec_id)
+            self._refuse_early(parked, delivery.node_exec_id)
         else:
             parked = self._waits.find_event(delivery.name)
         if parked is None or not isinstance(parked.wait, EventWait) or parked.resolution is not None:
@@ -233,6 +235,11 @@ class Controls:
         if parked is None or parked.resolution is not None:
             self._refuse_repair(node_exec_id, "be extended", "Only one that waits can")
         return parked
+
+    def _refuse_early(self, parked: Parked | None, node_exec_id: NodeExecId) -> None:
+        """The activity that begins the wait has recorded it and not told so yet: who asks should ask again."""
+        if parked is None and node_exec_id in self._nodes:
+            _refuse("not_yet", f"Node execution {node_exec_id!r} is about to wait.")
 
     def _firing_of(self, node_exec_id: NodeExecId) -> Firing:
         parked = self._waits.find(node_exec_id)

@@ -6,9 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
+from activities.payload_schema import check_schema
 from models.blocks import (
     BlockCategory,
     BlockContext,
@@ -21,7 +19,7 @@ from models.blocks import (
     WaitingBlock,
     pin,
 )
-from models.errors import BlockError
+from models.errors import BlockError, InvalidRequestError
 from models.ports import Clock
 from models.waits import AwaitEvent, Delay, Delivered, NoWait, WaitEnd
 
@@ -217,6 +215,6 @@ class WaitForEventBlock(WaitingBlock[WaitForEventInput]):
 
 def _check_schema(schema: dict[str, Any]) -> None:
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise BlockError(f"`payload_schema` is no JSON Schema: {error.message[:300]}") from error
+        check_schema(schema)
+    except InvalidRequestError as error:
+        raise BlockError(f"`payload_schema`: {error.message}") from error

@@ -57,6 +57,9 @@ _REFUSALS: Final[Mapping[str, type[AppError]]] = {
     ConflictError.code: ConflictError,
     InvalidRequestError.code: InvalidRequestError,
 }
+NOT_YET: Final = "not_yet"
+NOT_YET_PAUSE_SECONDS: Final = 0.1
+
 _OVERTAKEN: Final = "AcceptedUpdateCompletedWorkflow"
 """Temporal's word for an update that was accepted, and then the workflow ended before it was carried out."""
 
@@ -126,7 +129,7 @@ class TemporalGraphRunner:
             raise _too_many(graph_exec_id) from error
         try:
             async with asyncio.timeout(CONTROL_TIMEOUT.total_seconds()):
-                return await handle.execute_update(_UPDATES[action], argument, id=request_id, result_type=ControlAnswer)
+                return await _update(handle, _UPDATES[action], argument, request_id=request_id)
         except WorkflowUpdateFailedError as error:
             raise _refusal(error, graph_exec_id) from error
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
@@ -177,6 +180,19 @@ class TemporalGraphRunner:
 
     def _handle(self, graph_exec_id: GraphExecId, owner_key_id: OwnerKeyId) -> "WorkflowHandle[object, object]":
         return self._client.get_workflow_handle(workflow_id(graph_exec_id, owner_key_id))
+
+
+async def _update(
+    handle: "WorkflowHandle[object, object]", name: str, argument: Wire, *, request_id: str
+) -> ControlAnswer:
+    """A wait is recorded a moment before the execution holds it: what comes in between is asked again."""
+    while True:
+        try:
+            return await handle.execute_update(name, argument, id=request_id, result_type=ControlAnswer)
+        except WorkflowUpdateFailedError as error:
+            if not isinstance(error.cause, ApplicationError) or error.cause.type != NOT_YET:
+                raise
+        await asyncio.sleep(NOT_YET_PAUSE_SECONDS)
 
 
 def _fairness_key(user_id: UserId) -> str:

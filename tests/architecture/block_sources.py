@@ -11,7 +11,7 @@ PURE_MODULES: Final = frozenset(
         *("hmac", "html", "itertools", "json", "math", "numbers", "operator", "random", "re", "secrets", "statistics"),
         *("string", "textwrap", "time", "types", "typing", "unicodedata", "urllib.parse", "uuid", "zoneinfo"),
         *("defusedxml.ElementTree", "jsonschema", "nh3", "openpyxl", "orjson", "pydantic", "re2"),
-        *("activities.blocks", "activities.templates", "models"),
+        *("activities.blocks", "activities.payload_schema", "activities.templates", "models"),
     }
 )
 """With everything below them."""

@@ -235,6 +235,23 @@ WordCharacterCountBlock ab2a782d-22cf-4587-8a70-55b59b3f9f90 Standard dynamic TE
 XMLParserBlock 286380af-9529-4b55-8be0-1d7c854abdb5 Standard dynamic
   in  input_xml:string
   out parsed_xml:object error:string
+CountdownTimerBlock d67a9c52-5e4e-11e2-bcfd-0800200c9a71 Standard dynamic TEXT
+  in  input_message:any="timer_finished" seconds:integer|string=0 minutes:integer|string=0 hours:integer|string=0
+      days:integer|string=0 repeat:integer=1+
+  out output_message:any error:string
+HumanInTheLoopBlock 8b2a7b3c-6e9d-4a5f-8c1b-2e3f4a5b6c7d Human_In_The_Loop dynamic BASIC
+  in  data:any name:string editable:boolean=true+
+  out approved_data:any rejected_data:any review_message:string error:string
+AgentExecutorBlock e189baac-8c20-45a1-94a7-55177ea42565 Agent dynamic AGENT
+  in  user_id:string graph_id:string graph_version:integer agent_name:string|null=null+ inputs:object
+      input_schema:object output_schema:object nodes_input_masks:object|null=null+
+  out
+WaitUntilBlock d3ce477b-e076-48d0-b934-b2ae9118828c Standard dynamic LOGIC
+  in  value:any=null at:string timezone:string|null=null+
+  out value:any error:string
+WaitForEventBlock 49473e26-7b45-47bd-836a-22566136fee4 Standard dynamic LOGIC
+  in  name:string payload_schema:object|null=null+ expires_after_seconds:number|null=null+
+  out token:string payload:any expired:boolean error:string
 """
 
 
@@ -260,11 +277,11 @@ def output_pins(block: type[Block[Any]]) -> set[str]:
 
 @pytest.mark.parametrize("fact", re.split(r"\n(?=\w)", FACTS.strip()), ids=lambda fact: fact.split()[0])
 def test_ids_and_pins(fact: str) -> None:
-    head, inputs, outputs = re.split(r"\n  (?:in|out) ", fact)
+    head, inputs, outputs = re.split(r"\n  (?:in|out)\b ?", fact)
     name, block_id, kind, output, *categories = head.split()
     block = BlockRegistry.discover().get(block_id)
     assert block.name() == name
-    assert block.kind is BlockKind(kind)
+    assert block.kind is BlockKind(kind.replace("_", " "))
     assert block.static_output == (output == "static")
     assert block.categories == tuple(BlockCategory[category] for category in categories)
     assert input_pins(block) == set(inputs.split())
