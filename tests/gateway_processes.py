@@ -3,9 +3,11 @@
 import asyncio
 import os
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import IO
 
 from httpx2 import AsyncClient, ConnectError
 
@@ -34,11 +36,14 @@ def gateway_environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def gateway_process(environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def gateway_process(
+    environment: Mapping[str, str], *, log: IO[bytes] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A gateway that prints to `log`, or into a pipe that somebody must read."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.gateway.main"),
         env=environment,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=log or asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
@@ -50,11 +55,19 @@ async def gateway_process(environment: Mapping[str, str]) -> AsyncIterator[async
 
 
 @asynccontextmanager
+async def _temporary_file() -> AsyncIterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as file:
+        yield file
+
+
+@asynccontextmanager
 async def serving(settings: Settings, **changes: str) -> AsyncIterator[int]:
     """The port of a gateway that is ready."""
     port = free_port()
+    environment = gateway_environment(settings, GATEWAY_PORT=str(port), **changes)
     async with (
-        gateway_process(gateway_environment(settings, GATEWAY_PORT=str(port), **changes)),
+        _temporary_file() as log,
+        gateway_process(environment, log=log),
         AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         deadline = time.monotonic() + DEADLINE_SECONDS
