@@ -18,6 +18,7 @@ from infra.blobs import open_blob_store
 from infra.block_services import BlockServices
 from infra.clock import SystemClock
 from infra.crypto import KeyRing
+from infra.feature_flags import open_flags
 from infra.installed_blocks import discover_blocks
 from infra.logging import configure_logging
 from infra.migrate import check_schema
@@ -85,6 +86,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             ttl_seconds=settings.redis.event_stream_ttl_seconds,
         )
         units = UnitsOfWork(database)
+        flags = await stack.enter_async_context(open_flags(settings.flags))
         background = Background()
         parts = await stack.enter_async_context(
             open_auth(options, settings, units=units, database=database, redis=redis_client, clock=clock)
@@ -107,6 +109,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             waits=PostgresWaitRecorder(database),
             events=events,
             clock=clock,
+            flags=flags,
             addresses=addresses,
             rate_gate=_rate_gate(settings.rate_limits, RedisRateLimitStore(limits_client), clock, addresses, metrics),
             metrics=metrics,
