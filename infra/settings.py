@@ -278,6 +278,18 @@ class RateLimitSettings(_Settings):
     )
 
 
+class FlagSettings(_Settings):
+    """Which features are on."""
+
+    feature_flags: str = Field(default="", description="name=true or name=false, comma separated")
+    feature_flags_file: Path | None = Field(
+        default=None, description="JSON file of further flags; it is read again when it changes"
+    )
+    launch_darkly_sdk_key: SecretStr | None = Field(
+        default=None, description="Lets LaunchDarkly decide instead; needs launchdarkly-openfeature-server"
+    )
+
+
 class LanguageModelSettings(_Settings):
     """The default OpenAI-compatible endpoint of the LLM blocks."""
 
@@ -303,6 +315,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     rate_limits: RateLimitSettings = field(default_factory=RateLimitSettings)
+    flags: FlagSettings = field(default_factory=FlagSettings)
     language_model: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
 
@@ -320,6 +333,7 @@ SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
     MailSettings,
     GatewaySettings,
     RateLimitSettings,
+    FlagSettings,
     LanguageModelSettings,
 )
 

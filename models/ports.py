@@ -331,6 +331,12 @@ class RateLimitStore(Protocol):
         ...
 
 
+class FeatureFlags(Protocol):
+    async def is_enabled(self, flag_key: str, *, default: bool, user_id: UserId | None = None) -> bool:
+        """Whether a flag is on, for a user if one is given. Nothing is raised: what is not known is `default`."""
+        ...
+
+
 class AuditLog(Protocol):
     """Who did what. It belongs to a unit of work: an entry stands if, and only if, what it tells of was committed."""
 
