@@ -156,7 +156,7 @@ def _moment(input: WaitUntilInput, context: BlockContext) -> datetime:
         return _next(of_day, zone, _now(context))
     try:
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        return _instant(at if at.tzinfo else at.replace(tzinfo=zone))
     except (ValueError, OverflowError) as error:
         raise BlockError(f"{text[:100]!r} is no date and time. Write 2027-03-28T09:00 or 09:00.") from error
 
@@ -164,10 +164,26 @@ def _moment(input: WaitUntilInput, context: BlockContext) -> datetime:
 def _next(of_day: time, zone: ZoneInfo, now: datetime) -> datetime:
     day = now.astimezone(of_day.tzinfo or zone).date()
     for days in range(3):
-        at = datetime.combine(day + timedelta(days=days), of_day, of_day.tzinfo or zone).astimezone(UTC)
+        at = _instant(datetime.combine(day + timedelta(days=days), of_day, of_day.tzinfo or zone))
         if at > now:
             return at
     raise BlockError("There is no such time of day within the next days.")
+
+
+def _instant(wall: datetime) -> datetime:
+    """In UTC. A time that clocks skip is the moment after the gap."""
+    late = wall.astimezone(UTC)
+    if late.astimezone(wall.tzinfo).replace(tzinfo=None, fold=0) == wall.replace(tzinfo=None, fold=0):
+        return late
+    early = wall.replace(fold=1).astimezone(UTC)
+    after = late.astimezone(wall.tzinfo).utcoffset()
+    while late - early > timedelta(microseconds=1):
+        middle = early + (late - early) / 2
+        if middle.astimezone(wall.tzinfo).utcoffset() == after:
+            late = middle
+        else:
+            early = middle
+    return late
 
 
 class WaitForEventInput(BlockInput):
