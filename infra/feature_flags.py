@@ -48,12 +48,17 @@ class OpenFeatureFlags:
 
     async def is_enabled(self, flag_key: str, *, default: bool, user_id: UserId | None = None) -> bool:
         context = EvaluationContext(targeting_key=user_id)
+        # A task, because the SDK turns the cancellation of a lookup into an error of its own.
+        lookup = asyncio.ensure_future(self._client.get_boolean_details_async(flag_key, default, context))
+        lookup.add_done_callback(_forget)
         try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                details = await self._client.get_boolean_details_async(flag_key, default, context)
-        except TimeoutError:
+            await asyncio.wait({lookup}, timeout=LOOKUP_SECONDS)
+        finally:
+            lookup.cancel()
+        if not lookup.done():
             _log.warning("feature flag not known", flag=flag_key, reason=f"no answer within {LOOKUP_SECONDS:g} s")
             return default
+        details = lookup.result()
         if details.error_code is not None and details.error_code is not ErrorCode.FLAG_NOT_FOUND:
             _log.warning("feature flag not known", flag=flag_key, reason=details.error_message or details.error_code)
         return details.value
@@ -177,6 +182,12 @@ async def open_flags(settings: FlagSettings) -> AsyncGenerator[OpenFeatureFlags]
         yield flags
     finally:
         await asyncio.to_thread(provider.shutdown)
+
+
+def _forget(lookup: asyncio.Future[Any]) -> None:
+    """Nobody waits for what became of a lookup that took too long."""
+    if not lookup.cancelled():
+        lookup.exception()
 
 
 def _parse(text: str) -> dict[str, _Flag]:

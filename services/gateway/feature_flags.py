@@ -52,12 +52,12 @@ class FeatureGuard:
             kwargs.pop(_PARAMETER)
             return await endpoint(*args, **kwargs)
 
+        # FastAPI reads what an endpoint needs from its signature, and asks in this order: the flag before the caller.
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        guard = inspect.Parameter(_PARAMETER, keyword, annotation=Annotated[None, Depends(self.check)])
         signature = inspect.signature(endpoint)
-        guard = inspect.Parameter(
-            _PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[None, Depends(self.check)]
-        )
-        # FastAPI reads what an endpoint needs from its signature.
-        cast("Any", guarded).__signature__ = signature.replace(parameters=[*signature.parameters.values(), guard])
+        own = [parameter.replace(kind=keyword) for parameter in signature.parameters.values()]
+        cast("Any", guarded).__signature__ = signature.replace(parameters=[guard, *own])
         return cast("EndpointT", guarded)
 
 
