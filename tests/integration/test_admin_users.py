@@ -1,0 +1,148 @@
+"""What administrators do with users: look, suspend, erase."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from httpx2 import AsyncClient
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from infra.migrate import database_for
+from infra.stores.all_tables import import_all_tables
+from models.api_keys import DEFAULT_PERMISSIONS
+from tests.accounts import Person, browser, log_in
+from tests.gateway import Gateway, assert_refused, echo_graph_body, execute, save, sleeper_graph_body, until_status
+
+
+@asynccontextmanager
+async def administrator(gateway: Gateway, user_id: str = "the-administrator") -> AsyncIterator[AsyncClient]:
+    async with gateway.user(user_id, role="admin", email="admin@example.com") as client:
+        yield client
+
+
+async def test_only_administrators_who_logged_in_are_let_in(gateway: Gateway) -> None:
+    routes = [
+        ("GET", "/api/admin/users"),
+        ("GET", "/api/admin/users/x"),
+        ("POST", "/api/admin/users/x/suspend"),
+        ("POST", "/api/admin/users/x/unsuspend"),
+        ("DELETE", "/api/admin/users/x"),
+    ]
+    async with administrator(gateway) as admin:
+        await admin.get("/me")
+    raw = await gateway.api_key("the-administrator", *DEFAULT_PERMISSIONS)
+    async with gateway.user() as user, gateway.anonymous(**{"X-API-Key": raw}) as key:
+        for client in (user, key):
+            for method, path in routes:
+                body = assert_refused(await client.request(method, path), 403, "FORBIDDEN")
+                assert body["detail"] == "Admin access required"
+
+
+async def test_users_are_listed_and_found(gateway: Gateway) -> None:
+    person = await Person.register(gateway, name="Percy % Shelley")
+    async with administrator(gateway) as admin:
+        found = await admin.get("/api/admin/users", params={"search": person.email[:10].upper()})
+        assert found.headers["X-Total-Count"] == "1"
+        (user,) = found.json()
+        assert (user["email"], user["status"], user["local"]) == (person.email, "ACTIVE", True)
+        assert "key_id" not in user
+        assert (await admin.get(f"/api/admin/users/{user['id']}")).json() == user
+        by_name = (await admin.get("/api/admin/users", params={"search": "Percy %"})).json()
+        assert user["id"] in [entry["id"] for entry in by_name]
+        assert (await admin.get("/api/admin/users", params={"search": "%_%"})).json() == []
+        everybody = await admin.get("/api/admin/users", params={"page_size": 1})
+        assert len(everybody.json()) == 1
+        assert int(everybody.headers["X-Total-Count"]) > 1
+        assert_refused(await admin.get("/api/admin/users/nobody"), 404, "NOT_FOUND")
+        assert (await admin.get("/api/admin/users", params={"search": "a\x00b"})).status_code == 422
+
+
+async def test_a_suspended_user_is_refused_on_every_path_and_their_runs_end(gateway: Gateway, worker: None) -> None:
+    person = await Person.register(gateway)
+    tokens = await person.tokens()
+    user_id, bearer = tokens["user"]["id"], {"Authorization": f"Bearer {tokens['access_token']}"}
+    key = {"X-API-Key": await gateway.api_key(user_id, *DEFAULT_PERMISSIONS)}
+    async with (
+        browser(gateway) as at_browser,
+        gateway.anonymous(**bearer) as client,
+        administrator(gateway) as admin,
+    ):
+        await log_in(at_browser, person)
+        run_id = await execute(client, await save(client, sleeper_graph_body(300)))
+        await until_status(client, run_id, "RUNNING")
+        suspended = await admin.post(f"/api/admin/users/{user_id}/suspend")
+        assert suspended.json()["status"] == "SUSPENDED"
+        for headers in (bearer, key):
+            async with gateway.anonymous(**headers) as refused:
+                for method, path in (("GET", "/me"), ("GET", "/api/graphs"), ("POST", "/api/auth/user")):
+                    body = assert_refused(await refused.request(method, path), 403, "FORBIDDEN")
+                    assert body["detail"] == "This account is suspended."
+        assert (await at_browser.get("/me")).status_code == 401
+        assert (await person.login()).status_code == 403
+        assert (await person.login(password="a wrong one")).status_code == 401
+        async with browser(gateway) as anonymous:
+            body = {"refresh_token": tokens["refresh_token"]}
+            assert (await anonymous.post("/api/auth/refresh", json=body)).status_code == 401
+        assert (await admin.post(f"/api/admin/users/{user_id}/suspend")).status_code == 200
+        assert (await admin.post(f"/api/admin/users/{user_id}/unsuspend")).json()["status"] == "ACTIVE"
+        assert (await until_status(client, run_id, "TERMINATED"))["status"] == "TERMINATED"
+        assert (await person.login()).status_code == 200
+
+
+async def test_users_of_another_provider_are_suspended_too(gateway: Gateway) -> None:
+    user_id = f"elsewhere-{uuid4()}"
+    async with gateway.user(user_id) as client, administrator(gateway) as admin:
+        await client.get("/me")
+        await admin.post(f"/api/admin/users/{user_id}/suspend")
+        assert_refused(await client.get("/me"), 403, "FORBIDDEN")
+
+
+async def test_administrators_cannot_lock_themselves_out(gateway: Gateway) -> None:
+    async with administrator(gateway) as admin:
+        assert_refused(await admin.post("/api/admin/users/the-administrator/suspend"), 409, "CONFLICT")
+        assert_refused(await admin.delete("/api/admin/users/the-administrator"), 409, "CONFLICT")
+        assert_refused(await admin.delete("/api/admin/users/nobody"), 404, "NOT_FOUND")
+
+
+async def rows_of(gateway: Gateway, user_id: str, run_id: str) -> dict[str, int]:
+    """Rows by table that name the user or their run, and must not outlive them."""
+    import_all_tables()
+    database = database_for(gateway.settings.postgres.database_url.get_secret_value(), application_name="test")
+    found: dict[str, int] = {}
+    async with database.transaction() as session:
+        for table in SQLModel.metadata.sorted_tables:
+            for column, value in (("user_id", user_id), ("graph_exec_id", run_id)):
+                if column in table.c and not table.info.get("kept_on_erasure"):
+                    query = text(f"SELECT count(*) FROM {table.name} WHERE {column} = :value")
+                    found[f"{table.name}.{column}"] = await session.scalar(query, {"value": value}) or 0
+        found["users.id"] = (
+            await session.scalar(text("SELECT count(*) FROM users WHERE id = :id"), {"id": user_id}) or 0
+        )
+    await database.close()
+    return found
+
+
+async def test_an_erased_user_leaves_nothing_but_the_audit_log(gateway: Gateway, worker: None) -> None:
+    person, neighbour = await Person.register(gateway), f"neighbour-{uuid4()}"
+    tokens = await person.tokens()
+    user_id, bearer = tokens["user"]["id"], {"Authorization": f"Bearer {tokens['access_token']}"}
+    await gateway.api_key(user_id, *DEFAULT_PERMISSIONS)
+    async with gateway.anonymous(**bearer) as client, administrator(gateway) as admin, gateway.user(neighbour) as other:
+        other_graph = await save(other, echo_graph_body())
+        graph_id = await save(client, echo_graph_body())
+        await client.post("/api/auth/user/preferences", json={"daily_limit": 1})
+        run_id = await execute(client, graph_id, x="mine")
+        await until_status(client, run_id, "COMPLETED")
+        assert sum((await rows_of(gateway, user_id, run_id)).values()) > 5
+        assert (await admin.delete(f"/api/admin/users/{user_id}")).status_code == 204
+        left = await rows_of(gateway, user_id, run_id)
+        assert {name: count for name, count in left.items() if count} == {}
+        assert_refused(await client.get("/me"), 401, "UNAUTHENTICATED")
+        assert (await person.login()).status_code == 401
+        assert_refused(await admin.get(f"/api/admin/users/{user_id}"), 404, "NOT_FOUND")
+        assert (await other.get(f"/api/graphs/{other_graph}")).status_code == 200
+        entries = (await admin.get("/api/admin/audit", params={"action": "user.erased"})).json()
+        assert user_id in str(entries)
+    again = await Person.register(gateway)
+    assert (await again.login()).status_code == 200
