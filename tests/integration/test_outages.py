@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from infra.settings import PostgresSettings, RedisSettings, Settings, TemporalSettings
 from tests.gateway import Gateway, assert_refused, echo_graph_body, open_gateway
+from tests.operations import SECURED
 
 DEADLINE_SECONDS = 30
 
@@ -22,7 +23,16 @@ class Link:
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.port = 0
+
+    def stall(self) -> None:
+        """Lets nothing through any more, and tells nobody."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        self._flowing.set()
 
     async def restore(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
@@ -43,7 +53,10 @@ class Link:
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             try:
-                pumps = [asyncio.create_task(_pump(reader, far_writer)), asyncio.create_task(_pump(far_reader, writer))]
+                pumps = [
+                    asyncio.create_task(self._pump(reader, far_writer)),
+                    asyncio.create_task(self._pump(far_reader, writer)),
+                ]
                 try:
                     await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -58,14 +71,14 @@ class Link:
             writer.close()
             self._open.discard(task)
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
 
 
 @asynccontextmanager
@@ -189,3 +202,79 @@ async def test_without_redis_runs_start_and_only_events_are_away(links: tuple[Ga
         await parts["redis"].restore()
         await _until_ready(client)
         assert (await client.get(events)).status_code == 200
+
+
+async def _until_counted(client: AsyncClient) -> None:
+    """Until requests are counted for all gateways together again."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while "X-RateLimit-Degraded" in (await client.get("/me")).headers:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+async def test_without_postgres_every_secured_route_says_so_and_is_still_counted(
+    links: tuple[Gateway, dict[str, Link]],
+) -> None:
+    gateway, parts = links
+    async with gateway.user() as client:
+        await client.get("/me")
+        await parts["postgres"].cut()
+        for operation in SECURED:
+            answer = await operation.call(client, **({"json": {}} if operation.takes_body else {}))
+            _assert_away(answer)
+            assert "X-RateLimit-Remaining" in answer.headers
+        for path in ("/health", "/docs", "/openapi.json", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+        await parts["postgres"].restore()
+        await _until_ready(client)
+        assert (await client.get("/me")).status_code == 200
+
+
+async def test_without_redis_requests_are_served_and_marked_until_it_is_back(
+    links: tuple[Gateway, dict[str, Link]],
+) -> None:
+    gateway, parts = links
+    async with gateway.user() as client:
+        assert "X-RateLimit-Degraded" not in (await client.get("/me")).headers
+        await parts["redis"].cut()
+        for path in ("/me", "/api/graphs", "/api/blocks", "/api/executions", "/api/library/presets"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers.get("X-RateLimit-Degraded")) == (200, "true"), path
+        await parts["redis"].restore()
+        await _until_counted(client)
+
+
+async def test_a_redis_that_accepts_and_never_answers_holds_nobody_up(links: tuple[Gateway, dict[str, Link]]) -> None:
+    gateway, parts = links
+    async with gateway.user() as client:
+        await client.get("/me")
+        parts["redis"].stall()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            answers = await asyncio.gather(*(client.get("/me") for _ in range(50)))
+            answers += [await client.get("/me") for _ in range(50)]
+        assert {answer.status_code for answer in answers} == {200}
+        assert {answer.headers.get("X-RateLimit-Degraded") for answer in answers} == {"true"}
+        parts["redis"].flow()
+        await _until_counted(client)
+
+
+async def test_without_temporal_all_that_is_only_read_is_served(links: tuple[Gateway, dict[str, Link]]) -> None:
+    gateway, parts = links
+    async with gateway.user() as client:
+        graph_id = (await client.post("/api/graphs", json=echo_graph_body())).json()["id"]
+        run_id = (await client.post(f"/api/graphs/{graph_id}/execute", json={"inputs": {"x": 1}})).json()["id"]
+        await parts["temporal"].cut()
+        for path in (
+            "/me",
+            "/api/graphs",
+            f"/api/graphs/{graph_id}",
+            "/api/executions",
+            f"/api/executions/{run_id}",
+            f"/api/executions/{run_id}/events",
+            "/api/blocks",
+        ):
+            assert (await client.get(path)).status_code == 200, path
+        assert (await client.put(f"/api/graphs/{graph_id}", json=echo_graph_body())).status_code == 200
+        _assert_away(await client.post(f"/api/graphs/{graph_id}/executions/{run_id}/stop"))
+        await parts["temporal"].restore()
+        assert (await _until_ready(client)).status_code == 200

@@ -82,6 +82,7 @@ class RateLimiter:
         self._clock = clock
         self._checks = metrics.rate_limit_checks
         self._try_again_at = 0.0
+        self._abandoned: set[asyncio.Task[RateCount]] = set()
 
     async def check_rate_limit(self, key: str, rule: RateRule | None = None) -> RateDecision:
         """Counts a request of `key` unless it is one too many."""
@@ -126,22 +127,40 @@ class RateLimiter:
         now = time.monotonic()
         if now < self._try_again_at:
             return None
-        away = self._try_again_at > 0
-        if away:
+        if self._try_again_at:
             # The requests that come while this one tries do not wait with it.
             self._try_again_at = now + PAUSE_SECONDS
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                count = await self._store.take(key, rule, request_id=new_id())
+            count = await self._ask(key, rule)
         except (ServiceUnavailableError, TimeoutError) as error:
-            self._try_again_at = time.monotonic() + PAUSE_SECONDS
-            if not away:
+            if not self._try_again_at:
                 _log.error("rate limits are not kept", reason=str(error) or type(error).__name__)
+            self._try_again_at = time.monotonic() + PAUSE_SECONDS
             return None
-        if away:
+        if self._try_again_at:
             self._try_again_at = 0.0
             _log.warning("rate limits are kept again")
         return count
+
+    async def _ask(self, key: str, rule: RateRule) -> RateCount:
+        """Raises ServiceUnavailableError or, after `CHECK_SECONDS`, TimeoutError."""
+        asking = asyncio.create_task(self._store.take(key, rule, request_id=new_id()))
+        try:
+            # A time-out around the call would not do: drivers may lose a cancellation among their own time-outs.
+            done, _ = await asyncio.wait({asking}, timeout=CHECK_SECONDS)
+        finally:
+            if not asking.done():
+                asking.cancel()
+                self._abandoned.add(asking)
+                asking.add_done_callback(self._forget)
+        if not done:
+            raise TimeoutError
+        return asking.result()
+
+    def _forget(self, asking: "asyncio.Task[RateCount]") -> None:
+        self._abandoned.discard(asking)
+        if not asking.cancelled():
+            asking.exception()
 
 
 def _verdict(count: RateCount, rule: RateRule, *, degraded: bool = False) -> RateVerdict:
