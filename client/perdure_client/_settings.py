@@ -19,7 +19,7 @@ class ClientSettings:
     """
 
     base_url: str
-    api_key: str = field(repr=False)
+    api_key: str | None = field(repr=False)
     timeout_seconds: float
 
     def __post_init__(self) -> None:
@@ -29,7 +29,7 @@ class ClientSettings:
             raise ValueError(f"The address of the gateway cannot be read: {error}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError(f"{self.shown_url!r} is no address of a gateway: expected http://host:port.")
-        if not _VISIBLE.fullmatch(self.api_key):
+        if self.api_key is not None and not _VISIBLE.fullmatch(self.api_key):
             raise ValueError("The API key is empty or has characters that no key has, such as spaces or line ends.")
 
     @property
@@ -40,7 +40,8 @@ class ClientSettings:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.api_key}", "User-Agent": "perdure-client"}
+        sent = {"User-Agent": "perdure-client"}
+        return sent if self.api_key is None else {**sent, "Authorization": f"Bearer {self.api_key}"}
 
     def timeout(self, *, patience_seconds: float = 0) -> httpx2.Timeout:
         """`patience_seconds`: how much longer than usual an answer may take."""

@@ -8,10 +8,52 @@ from pydantic import AwareDatetime, Field
 from perdure_client._answer import Answer
 
 
+class Accepted(Answer):
+    """The same whether or not there is such an account."""
+
+    message: str
+
+
+class Account(Answer):
+    id: str
+    email: str
+    name: str | None
+    role: str
+    email_verified: bool
+
+
+class ActorKind(StrEnum):
+    """
+    How an actor proved who it is; the system acts by itself.
+    """
+
+    user = "user"
+    api_key = "api_key"
+    session = "session"
+    system = "system"
+
+
 class ApiKeyStatus(StrEnum):
     ACTIVE = "ACTIVE"
     REVOKED = "REVOKED"
     SUSPENDED = "SUSPENDED"
+
+
+class AuditEntry(Answer):
+    """Who did what to which object, and from where. `actor_id` is null while nobody knew who it was."""
+
+    id: str
+    at: AwareDatetime
+    actor_id: str | None
+    actor_kind: ActorKind
+    action: str
+    object_kind: str
+    object_id: str | None
+    owner_id: str | None
+    address: str | None
+    user_agent: str | None
+    request_id: str | None
+    details: dict[str, Any]
 
 
 class AwaitedEvent(Answer):
@@ -84,6 +126,12 @@ class Credits(Answer):
 
 class Deleted(Answer):
     version_counts: int
+
+
+class Email(Answer):
+    """The address in force: a new one of an account that is kept here counts once it is proven."""
+
+    email: str
 
 
 class EventDelivered(Answer):
@@ -306,6 +354,23 @@ class NodesDiff(Answer):
     reordered: bool
 
 
+class NotificationKind(StrEnum):
+    """
+    What a user can be told by mail.
+    """
+
+    AGENT_RUN = "AGENT_RUN"
+    ZERO_BALANCE = "ZERO_BALANCE"
+    LOW_BALANCE = "LOW_BALANCE"
+    BLOCK_EXECUTION_FAILED = "BLOCK_EXECUTION_FAILED"
+    CONTINUOUS_AGENT_ERROR = "CONTINUOUS_AGENT_ERROR"
+    DAILY_SUMMARY = "DAILY_SUMMARY"
+    WEEKLY_SUMMARY = "WEEKLY_SUMMARY"
+    MONTHLY_SUMMARY = "MONTHLY_SUMMARY"
+    AGENT_APPROVED = "AGENT_APPROVED"
+    AGENT_REJECTED = "AGENT_REJECTED"
+
+
 class Pagination(Answer):
     total_items: int
     total_pages: int
@@ -331,6 +396,15 @@ class Permission(StrEnum):
     MANAGE_INTEGRATIONS = "MANAGE_INTEGRATIONS"
     DELETE_INTEGRATIONS = "DELETE_INTEGRATIONS"
     MANAGE_API_KEYS = "MANAGE_API_KEYS"
+
+
+class Preferences(Answer):
+    """`email`: where notifications go; every kind there is has a value in `preferences`."""
+
+    user_id: str
+    email: str
+    preferences: dict[NotificationKind, bool]
+    daily_limit: int
 
 
 class Preset(Answer):
@@ -397,12 +471,28 @@ class ReviewStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
+class Revoked(Answer):
+    """How many sessions ended."""
+
+    revoked: int
+
+
 class RunReadiness(Answer):
     """Whether a run could start, given values for the inputs that the graph asks for."""
 
     ready: bool
     message: str
     node_errors: dict[str, dict[str, str]] = {}
+
+
+class SessionIssue(StrEnum):
+    """
+    What may mean that somebody else uses the session.
+    """
+
+    ip_change = "ip_change"
+    user_agent_change = "user_agent_change"
+    abnormal_frequency = "abnormal_frequency"
 
 
 class StarvedNode(Answer):
@@ -466,6 +556,23 @@ class SubGraph(Answer):
     nodes: list[SubGraphNode]
 
 
+class Timezone(Answer):
+    """`timezone`: an IANA name, or "not-set"."""
+
+    timezone: str
+
+
+class Tokens(Answer):
+    """`expires_in`: seconds. A refresh token is good for one use, whose answer has the next one."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    refresh_token: str
+    refresh_expires_at: AwareDatetime
+    user: Account
+
+
 class User(Answer):
     id: str
     email: str
@@ -477,6 +584,18 @@ class User(Answer):
     updated_at: AwareDatetime
     last_login: AwareDatetime | None
     credits: int = 100
+
+
+class UserSettings(Answer):
+    timezone: str
+    preferences: dict[NotificationKind, bool]
+    daily_limit: int
+    console: dict[str, Any]
+
+
+class UserStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
 
 
 class ValidationWarning(Answer):
@@ -493,6 +612,22 @@ class WaitShown(Answer):
     until: AwareDatetime | None = None
     name: str | None = None
     graph_exec_id: str | None = None
+
+
+class AdminUser(Answer):
+    """`local`: the account is kept here, rather than by another identity provider."""
+
+    id: str
+    email: str
+    name: str | None
+    role: str
+    status: UserStatus
+    local: bool
+    email_verified: bool
+    timezone: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    last_login: AwareDatetime | None
 
 
 class ApiKey(Answer):
@@ -516,6 +651,11 @@ class ApiKey(Answer):
     last_used: AwareDatetime | None
     last_used_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
+
+
+class AuditPage(Answer):
+    entries: list[AuditEntry]
+    pagination: Pagination
 
 
 class Block(Answer):
@@ -686,6 +826,11 @@ class NodeExecutionPage(Answer):
     next_node_cursor: str | None
 
 
+class NotedIssue(Answer):
+    issue: SessionIssue
+    at: AwareDatetime
+
+
 class Review(Answer):
     """A review. `payload` is what it is about, as the reviewer has left it; `processed`: it is decided."""
 
@@ -709,6 +854,20 @@ class Review(Answer):
     reviewed_at: AwareDatetime | None
 
 
+class Session(Answer):
+    """`current`: the session that asks. `issues`: what may mean that somebody else uses it."""
+
+    id: str
+    label: str | None
+    address: str
+    user_agent: str
+    created_at: AwareDatetime
+    last_seen_at: AwareDatetime
+    expires_at: AwareDatetime
+    current: bool
+    issues: list[NotedIssue]
+
+
 class Validation(Answer):
     """`valid`: saving the graph would succeed."""
 
@@ -724,6 +883,15 @@ class ApiKeyCreated(Answer):
 
     api_key: ApiKey
     plain_text_key: str
+
+
+class CurrentSession(Answer):
+    """`csrf_token`: for the header X-CSRF-Token of requests that change something."""
+
+    user_id: str
+    email: str
+    csrf_token: str
+    session: Session
 
 
 class GraphExecution(Answer):

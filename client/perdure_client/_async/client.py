@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx2
 
+from perdure_client._async.account import AsyncAccountCalls
 from perdure_client._async.api_keys import AsyncApiKeysCalls
 from perdure_client._async.blocks import AsyncBlocksCalls
 from perdure_client._async.events import AsyncEventsCalls
@@ -14,6 +15,7 @@ from perdure_client._async.graphs import AsyncGraphsCalls
 from perdure_client._async.presets import AsyncPresetsCalls
 from perdure_client._async.reviews import AsyncReviewsCalls
 from perdure_client._async.transport import AsyncTransport
+from perdure_client._async.users import AsyncUsersCalls
 from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
@@ -37,12 +39,14 @@ class AsyncPerdureClient:
         presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
+        account: your password and logins.
+        users: all users, for administrators.
     """
 
     def __init__(
         self,
         base_url: str,
-        api_key: str,
+        api_key: str | None,
         *,
         timeout: float = 60.0,
         max_retries: int = 4,
@@ -51,7 +55,8 @@ class AsyncPerdureClient:
         """
         Args:
             base_url: address of the gateway, for example "http://127.0.0.1:8000".
-            api_key: an API key or a user's token. It is sent to this address only and never shown.
+            api_key: an API key or a user's token. It is sent to this address only and never shown. None for those few
+                calls that need none, such as `account.login`.
             timeout: seconds to wait for an answer.
             max_retries: how often a safe call is repeated; 0 for never.
             transport: how requests travel, if not over the network.
@@ -68,6 +73,8 @@ class AsyncPerdureClient:
         self.presets = AsyncPresetsCalls(self._transport)
         self.blocks = AsyncBlocksCalls(self._transport)
         self.api_keys = AsyncApiKeysCalls(self._transport)
+        self.account = AsyncAccountCalls(self._transport)
+        self.users = AsyncUsersCalls(self._transport)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.url!r})"

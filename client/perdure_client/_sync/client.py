@@ -11,6 +11,7 @@ import httpx2
 from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
+from perdure_client._sync.account import AccountCalls
 from perdure_client._sync.api_keys import ApiKeysCalls
 from perdure_client._sync.blocks import BlocksCalls
 from perdure_client._sync.events import EventsCalls
@@ -19,6 +20,7 @@ from perdure_client._sync.graphs import GraphsCalls
 from perdure_client._sync.presets import PresetsCalls
 from perdure_client._sync.reviews import ReviewsCalls
 from perdure_client._sync.transport import Transport
+from perdure_client._sync.users import UsersCalls
 from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
 
 PinnedOutputs = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -39,12 +41,14 @@ class PerdureClient:
         presets: values saved for graphs.
         blocks: the block library.
         api_keys: your API keys.
+        account: your password and logins.
+        users: all users, for administrators.
     """
 
     def __init__(
         self,
         base_url: str,
-        api_key: str,
+        api_key: str | None,
         *,
         timeout: float = 60.0,
         max_retries: int = 4,
@@ -53,7 +57,8 @@ class PerdureClient:
         """
         Args:
             base_url: address of the gateway, for example "http://127.0.0.1:8000".
-            api_key: an API key or a user's token. It is sent to this address only and never shown.
+            api_key: an API key or a user's token. It is sent to this address only and never shown. None for those few
+                calls that need none, such as `account.login`.
             timeout: seconds to wait for an answer.
             max_retries: how often a safe call is repeated; 0 for never.
             transport: how requests travel, if not over the network.
@@ -70,6 +75,8 @@ class PerdureClient:
         self.presets = PresetsCalls(self._transport)
         self.blocks = BlocksCalls(self._transport)
         self.api_keys = ApiKeysCalls(self._transport)
+        self.account = AccountCalls(self._transport)
+        self.users = UsersCalls(self._transport)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.url!r})"

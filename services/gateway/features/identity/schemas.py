@@ -91,7 +91,7 @@ class TokensOut(BaseModel):
     """`expires_in`: seconds. A refresh token is good for one use, whose answer has the next one."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    token_type: Literal["bearer"]
     expires_in: int
     refresh_token: str
     refresh_expires_at: datetime
@@ -111,6 +111,7 @@ def account_out(user: User) -> AccountOut:
 def tokens_out(pair: TokenPair) -> TokensOut:
     return TokensOut(
         access_token=pair.access_token,
+        token_type="bearer",  # noqa: S106
         expires_in=pair.expires_in_seconds,
         refresh_token=pair.refresh_token,
         refresh_expires_at=pair.refresh_expires_at,

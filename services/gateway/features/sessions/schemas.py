@@ -18,7 +18,7 @@ class SessionIn(BaseModel):
     label: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] | None = None
 
 
-class SessionIssueOut(BaseModel):
+class NotedIssueOut(BaseModel):
     issue: SessionIssue
     at: datetime
 
@@ -34,7 +34,7 @@ class SessionOut(BaseModel):
     last_seen_at: datetime
     expires_at: datetime
     current: bool
-    issues: list[SessionIssueOut]
+    issues: list[NotedIssueOut]
 
 
 class CurrentSessionOut(BaseModel):
@@ -57,5 +57,5 @@ def session_out(session: Session, *, current: bool) -> SessionOut:
         **session.model_dump(include={"id", "address", "user_agent", "created_at", "last_seen_at", "expires_at"}),
         label=session.metadata.get("label"),
         current=current,
-        issues=[SessionIssueOut(issue=noted.issue, at=noted.at) for noted in session.issues],
+        issues=[NotedIssueOut(issue=noted.issue, at=noted.at) for noted in session.issues],
     )
