@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from temporalio import activity
 
-FIRST_AFTER_SECONDS: Final = 3.0
-"""Short activities send none."""
+FIRST_AFTER_SECONDS: Final = 1.0
+"""Short activities send none. A cancellation in the first moments of a block waits for it, so it must come soon."""
 
 EVERY_SECONDS: Final = 1.0
 """Cancellation reaches a running block with the answer to a heartbeat."""
@@ -16,7 +16,7 @@ EVERY_SECONDS: Final = 1.0
 
 @asynccontextmanager
 async def heartbeats(details: Callable[[], tuple[Any, ...]] = tuple) -> AsyncGenerator[None]:
-    """Heartbeats for as long as the context is open, from its third second on.
+    """Heartbeats for as long as the context is open, but for its first second.
 
     Args:
         details: what the next attempt finds in its `heartbeat_details`, should this one die.
