@@ -10,6 +10,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from services.worker.container import sandbox
+from tests.engine import OWNER
 from tests.replay.mutants import WithAnotherTimer, WithoutItsTimer
 from tests.replay.record import FOLDER, PLAIN_CONVERTER, SOURCES, read, workflow_digests
 from tests.replay.scenarios import RESTLESS_SCENARIOS, SCENARIOS
@@ -20,8 +21,11 @@ ROOT = Path(__file__).parents[2]
 HISTORIES = sorted(path for path in FOLDER.glob("*.json*") if path != SOURCES)
 
 
+WORKFLOW_ID = f"graph-exec-recorded.{OWNER}"
+
+
 def load(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json("graph-exec-recorded", read(path))
+    return WorkflowHistory.from_json(WORKFLOW_ID, read(path))
 
 
 def replayer() -> Replayer:
@@ -63,7 +67,7 @@ async def test_replay_notices_a_changed_history(scenario: str, old: str, new: st
     text = read(recorded(scenario))
     assert old in text
     with pytest.raises(NondeterminismError):
-        await replayer().replay_workflow(WorkflowHistory.from_json("graph-exec-recorded", text.replace(old, new)))
+        await replayer().replay_workflow(WorkflowHistory.from_json(WORKFLOW_ID, text.replace(old, new)))
 
 
 async def test_replay_notices_reordered_activities() -> None:
@@ -72,7 +76,7 @@ async def test_replay_notices_reordered_activities() -> None:
     first, last = (event["activityTaskScheduledEventAttributes"] for event in (scheduled[0], scheduled[-1]))
     first["activityType"], last["activityType"] = last["activityType"], first["activityType"]
     with pytest.raises(NondeterminismError):
-        await replayer().replay_workflow(WorkflowHistory.from_json("graph-exec-recorded", history))
+        await replayer().replay_workflow(WorkflowHistory.from_json(WORKFLOW_ID, history))
 
 
 @pytest.mark.parametrize(
