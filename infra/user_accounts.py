@@ -12,7 +12,7 @@ from infra.settings import Settings
 from infra.tokens import issue_token
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import issue_api_key
-from models.errors import ConfigurationError, ConflictError, InvalidRequestError
+from models.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from models.identity import check_password
 from models.ids import UserId, new_id
 from models.users import ROLE_ADMIN, ROLE_USER, User, new_owner_key_id
@@ -82,6 +82,29 @@ async def create_account(
     finally:
         await database.close()
     return NewAccount(user=user, token=token, token_expires_at=now + token_lifetime, api_key=raw)
+
+
+async def set_account_password(settings: Settings, *, email: str, password: str, now: datetime) -> User:
+    """Replaces the password of a local account, whose tokens and sessions then no longer count.
+
+    Raises:
+        InvalidRequestError: a password that no user can have.
+        NotFoundError: there is no such account.
+        ConfigurationError, ServiceUnavailableError: as for `create_account`.
+    """
+    hashed = await Argon2Passwords().hash(check_password(password, email=email))
+    database = _open(settings)
+    try:
+        await check_schema(database)
+        async with UnitsOfWork(database)() as unit:
+            account = await unit.accounts.find_by_email(email)
+            if account is None:
+                raise NotFoundError(f"There is no account with the address {email!r} that is kept here.")
+            await unit.refresh_tokens.revoke_all(account.user.id, now=now)
+            await unit.mail_tokens.delete_all(account.user.id)
+            return await unit.accounts.set_password(account.user.id, hashed, now=now)
+    finally:
+        await database.close()
 
 
 def _open(settings: Settings) -> Database:

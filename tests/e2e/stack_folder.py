@@ -24,9 +24,12 @@ class StackFolder:
         self.folder = folder
         self.home = folder / ".perdure"
         ours = {name.upper() for group in SETTINGS_CLASSES for name in group.model_fields} | {"PERDURE_HOME"}
-        self.env = {name: value for name, value in os.environ.items() if name not in ours} | settings
+        inherited = {name: value for name, value in os.environ.items() if name not in ours}
+        self.env = inherited | {"PERDURE_CONFIG": str(folder / "config")} | settings
 
-    def perdure(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def perdure(
+        self, *arguments: str, seconds: float = 120, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(PERDURE), *arguments],
             cwd=self.folder,
@@ -34,6 +37,7 @@ class StackFolder:
             capture_output=True,
             text=True,
             timeout=seconds,
+            input=stdin,
             check=False,
         )
 

@@ -9,6 +9,8 @@ import typer
 from infra.settings import read_settings
 from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
 from services.cli.output import print_json
+from services.cli.secret_input import ask_password as ask_for_password
+from services.cli.secret_input import first_line_of_stdin
 from services.cli.stack_settings import stack_settings
 
 app = typer.Typer(help="Make accounts.", no_args_is_help=True)
@@ -27,14 +29,20 @@ def create(
     name: Annotated[str | None, typer.Option("--name", help="What people call the user.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="With the rights of an administrator.")] = False,
     days: Annotated[int, typer.Option("--days", min=1, max=MAX_DAYS, help="How long the token is valid.")] = 30,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read a password from the first line of stdin.")
+    ] = False,
+    ask_password: Annotated[bool, typer.Option("--ask-password", help="Ask for a password.")] = False,
     with_key: Annotated[bool, typer.Option("--with-key", help="Make an API key too.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Make a user, directly in the database of the stack here or else of DATABASE_URL, and print a token.
 
-    The token is signed with JWT_VERIFY_KEY. Neither it nor the API key is kept or ever shown again.
+    The token is signed with JWT_VERIFY_KEY. Neither it nor the API key is kept or ever shown again. With a password
+    the user can log in; the first administrator of an installation is made this way.
     """
+    password = _read_password(stdin=password_stdin, ask=ask_password)
     # Imported here because it brings the database driver; the other commands answer at once.
     from infra.user_accounts import create_account
 
@@ -44,6 +52,7 @@ def create(
             email=email,
             name=name,
             admin=admin,
+            password=password,
             with_api_key=with_key,
             token_lifetime=timedelta(days=days),
             now=datetime.now(UTC),
@@ -65,3 +74,26 @@ def create(
     for label, value in shown.items():
         if value is not None:
             typer.echo(f"{label.replace('_', ' ') + ':':<18}{value}")
+
+
+@app.command("set-password")
+def set_password(
+    email: Annotated[str, typer.Argument(help="Address of the user.", show_default=False)],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Give an account another password, directly in the database, and log it out everywhere."""
+    from infra.user_accounts import set_account_password
+
+    password = _read_password(stdin=password_stdin, ask=not password_stdin) or ""
+    settings = read_settings(stack_settings(home))
+    user = asyncio.run(set_account_password(settings, email=email, password=password, now=datetime.now(UTC)))
+    typer.echo(f"{user.email} ({user.id}) has another password and is logged out.")
+
+
+def _read_password(*, stdin: bool, ask: bool) -> str | None:
+    if stdin:
+        return first_line_of_stdin()
+    return ask_for_password(twice=True) if ask else None
