@@ -66,7 +66,7 @@ def create_app(container: Container) -> FastAPI:
         ],
     )
     app.state.container = container
-    _add_routes(app)
+    add_routes(app)
     install_error_handlers(app)
     return app
 
@@ -74,11 +74,11 @@ def create_app(container: Container) -> FastAPI:
 def openapi_document() -> dict[str, Any]:
     """The document that `/openapi.json` serves, without anything the routes need to run."""
     app = FastAPI(**_ABOUT)
-    _add_routes(app)
+    add_routes(app)
     return app.openapi()
 
 
-def _add_routes(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     app.include_router(health)
     app.include_router(metrics)
     app.include_router(docs)

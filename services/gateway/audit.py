@@ -48,7 +48,7 @@ class Act:
     """False: nothing was changed after all, and nothing is entered."""
 
 
-def _act() -> Act:
+async def _act() -> Act:
     return Act()
 
 

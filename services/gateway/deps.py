@@ -15,7 +15,12 @@ MAX_PAGE: Final = 1_000_000
 LIST_PAGE_SIZE: Final = 250
 _ID = Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")
 
-GatewayContainer = Annotated[Container, Depends(container_of)]
+
+async def _container(request: Request) -> Container:
+    return container_of(request)
+
+
+GatewayContainer = Annotated[Container, Depends(_container)]
 
 GraphIdPath = Annotated[str, _ID]
 GraphExecIdPath = Annotated[str, _ID]
@@ -28,7 +33,7 @@ VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_VERSION)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 
 
-def _starter(container: GatewayContainer) -> RunStarter:
+async def _starter(container: GatewayContainer) -> RunStarter:
     return RunStarter(container)
 
 
@@ -44,14 +49,14 @@ Unit = Annotated[UnitOfWork, Depends(_unit_of_work, scope="function")]
 """The request's transaction. It ends before the answer is sent, so a failed commit is never answered with success."""
 
 
-def _long_page(
+async def _long_page(
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     page_size: Annotated[int, Query(ge=1, le=LIST_PAGE_SIZE)] = LIST_PAGE_SIZE,
 ) -> PageRequest:
     return PageRequest(page=page, page_size=page_size)
 
 
-def _short_page(
+async def _short_page(
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, page_size: Annotated[int, Query(ge=1, le=100)] = 25
 ) -> PageRequest:
     return PageRequest(page=page, page_size=page_size)

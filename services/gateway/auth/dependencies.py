@@ -1,6 +1,6 @@
 """What routes declare to say who may call them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Security
@@ -61,26 +61,26 @@ async def get_jwt_payload(
         raise UnauthenticatedError(str(error)) from error
 
 
-def requires_user(principal: Annotated[Principal, Depends(authenticated)]) -> User:
+async def requires_user(principal: Annotated[Principal, Depends(authenticated)]) -> User:
     """Whoever has a valid credential."""
     return principal.user
 
 
-def requires_person(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
+async def requires_person(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
     """Somebody who has logged in. Raises ForbiddenError for API keys."""
     if not principal.is_person:
         raise ForbiddenError("An API key cannot do this. Log in instead.")
     return principal
 
 
-def get_user_id(user: Annotated[User, Depends(requires_user)]) -> UserId:
+async def get_user_id(user: Annotated[User, Depends(requires_user)]) -> UserId:
     return user.id
 
 
-def permitted(*permissions: Permission) -> Callable[[Principal], Principal]:
+def permitted(*permissions: Permission) -> Callable[[Principal], Awaitable[Principal]]:
     """A dependency that lets an API key pass only if it has all of `permissions`."""
 
-    def check(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
+    async def check(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
         principal.demand(*permissions)
         return principal
 
@@ -88,7 +88,7 @@ def permitted(*permissions: Permission) -> Callable[[Principal], Principal]:
     return check
 
 
-def requires_admin_user(principal: Annotated[Principal, Depends(authenticated)]) -> User:
+async def requires_admin_user(principal: Annotated[Principal, Depends(authenticated)]) -> User:
     """An administrator, not through an API key: those are given to programs.
 
     Raises:
@@ -99,14 +99,18 @@ def requires_admin_user(principal: Annotated[Principal, Depends(authenticated)])
     return principal.user
 
 
-def _user_of(check: Callable[[Principal], Principal]) -> Callable[[Principal], User]:
-    def user(principal: Annotated[Principal, Depends(check)]) -> User:
+def _user_of(check: Callable[[Principal], Awaitable[Principal]]) -> Callable[[Principal], Awaitable[User]]:
+    async def user(principal: Annotated[Principal, Depends(check)]) -> User:
         return principal.user
 
     return user
 
 
-Origin = Annotated[RequestOrigin, Depends(RequestOrigin.of)]
+async def _origin(request: Request) -> RequestOrigin:
+    return RequestOrigin.of(request)
+
+
+Origin = Annotated[RequestOrigin, Depends(_origin)]
 """Where the request comes from."""
 
 Caller = Annotated[Principal, Depends(authenticated)]

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=SmallJ
 UserIdPath = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
-def _administration(admin: Admin, container: GatewayContainer) -> UserAdministration:
+async def _administration(admin: Admin, container: GatewayContainer) -> UserAdministration:
     return UserAdministration(container, administrator=admin)
 
 

@@ -23,7 +23,7 @@ from services.gateway.json_bodies import SmallJsonRoute
 _routes = APIRouter(tags=["api keys"], route_class=SmallJsonRoute)
 
 
-def _service(principal: ApiKeyManager, unit: Unit, container: GatewayContainer) -> ApiKeyService:
+async def _service(principal: ApiKeyManager, unit: Unit, container: GatewayContainer) -> ApiKeyService:
     return ApiKeyService(unit, principal=principal, clock=container.clock)
 
 

@@ -18,7 +18,7 @@ _TEXT: Final = r"^[^\x00]+$"
 IdQuery = Annotated[str | None, Query(min_length=1, max_length=255, pattern=_TEXT)]
 
 
-def _query(
+async def _query(
     action: Annotated[
         str | None, Query(max_length=100, pattern=r"^[a-z_]+\.[a-z_]+$", description="For example api_key.revoked.")
     ] = None,

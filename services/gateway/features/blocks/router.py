@@ -13,7 +13,7 @@ from services.gateway.json_bodies import JsonRoute
 router = APIRouter(prefix="/api/blocks", tags=["blocks"], route_class=JsonRoute)
 
 
-def _service(container: GatewayContainer) -> BlockService:
+async def _service(container: GatewayContainer) -> BlockService:
     return BlockService(container.blocks, services=container.block_services)
 
 

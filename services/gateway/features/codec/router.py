@@ -13,7 +13,7 @@ from services.gateway.json_bodies import JsonRoute
 router = APIRouter(prefix="/codec", tags=["codec"], route_class=JsonRoute, include_in_schema=False)
 
 
-def _translator(container: GatewayContainer, token: Annotated[str, Path(max_length=500)]) -> PayloadTranslator:
+async def _translator(container: GatewayContainer, token: Annotated[str, Path(max_length=500)]) -> PayloadTranslator:
     expected = container.codec_token.get_secret_value() if container.codec_token else ""
     if not expected or container.codec is None or not secrets.compare_digest(token.encode(), expected.encode()):
         raise NotFoundError("Not Found")

@@ -32,7 +32,7 @@ from services.gateway.json_bodies import JsonRoute
 router = APIRouter(prefix="/api/executions/{graph_exec_id}", tags=["executions"], route_class=JsonRoute)
 
 
-def _service(container: GatewayContainer) -> ControlService:
+async def _service(container: GatewayContainer) -> ControlService:
     return ControlService(container)
 
 

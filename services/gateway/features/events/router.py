@@ -16,7 +16,7 @@ from services.gateway.json_bodies import JsonRoute
 router = APIRouter(prefix="/api", tags=["events"], route_class=JsonRoute)
 
 
-def _service(container: GatewayContainer) -> EventService:
+async def _service(container: GatewayContainer) -> EventService:
     return EventService(container)
 
 

@@ -38,19 +38,19 @@ from services.gateway.run_control import RunControl, StopMode
 router = APIRouter(prefix="/api", tags=["executions"], route_class=JsonRoute)
 
 
-def _reader(container: GatewayContainer) -> ExecutionReader:
+async def _reader(container: GatewayContainer) -> ExecutionReader:
     return ExecutionReader(container)
 
 
-def _lister(container: GatewayContainer) -> ExecutionLister:
+async def _lister(container: GatewayContainer) -> ExecutionLister:
     return ExecutionLister(container.units, container.clock)
 
 
-def _control(container: GatewayContainer) -> RunControl:
+async def _control(container: GatewayContainer) -> RunControl:
     return RunControl(container)
 
 
-def _nodes(
+async def _nodes(
     after: Annotated[str | None, Query(max_length=300, pattern=r"^[^\x00]*$")] = None,
     node_limit: Annotated[int, Query(ge=1, le=10_000)] = 5_000,
 ) -> NodeRange:

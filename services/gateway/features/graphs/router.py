@@ -36,7 +36,7 @@ from services.gateway.run_control import RunControl, StopMode
 router = APIRouter(prefix="/api/graphs", tags=["graphs"], route_class=JsonRoute)
 
 
-def _service(unit: Unit, container: GatewayContainer) -> GraphService:
+async def _service(unit: Unit, container: GatewayContainer) -> GraphService:
     return GraphService(unit, blocks=container.blocks, clock=container.clock)
 
 
@@ -117,7 +117,8 @@ async def replace_graph(
 async def delete_graph(user: GraphWriter, graph_id: GraphIdPath, container: GatewayContainer) -> DeletedOut:
     await RunControl(container).stop_all(user, GraphId(graph_id), StopMode.STOP)
     async with container.units() as unit:
-        return DeletedOut(version_counts=await _service(unit, container).delete(user.id, GraphId(graph_id)))
+        graphs = await _service(unit, container)
+        return DeletedOut(version_counts=await graphs.delete(user.id, GraphId(graph_id)))
 
 
 @router.get("/{graph_id}/versions", operation_id="list_graph_versions", summary="Read all versions, newest first")

@@ -33,14 +33,14 @@ router = APIRouter(prefix="/api/auth", tags=["identity"], route_class=SmallJsonR
 _MAILED: Final = AcceptedOut(message="If there is something to do for this address, a mail is on its way.")
 
 
-def _identity(container: GatewayContainer) -> IdentityService:
+async def _identity(container: GatewayContainer) -> IdentityService:
     return IdentityService(container)
 
 
 Identity = Annotated[IdentityService, Depends(_identity)]
 
 
-def _no_store(response: Response) -> None:
+async def _no_store(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 

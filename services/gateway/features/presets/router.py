@@ -26,11 +26,11 @@ from services.gateway.pagination import pagination_of
 router = APIRouter(prefix="/api/library/presets", tags=["presets"], route_class=JsonRoute)
 
 
-def _service(container: GatewayContainer, starter: Starter) -> PresetService:
+async def _service(container: GatewayContainer, starter: Starter) -> PresetService:
     return PresetService(container, starter)
 
 
-def _page(
+async def _page(
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1, page_size: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> PageRequest:
     return PageRequest(page=page, page_size=page_size)

@@ -36,7 +36,7 @@ class RateLimitOut(BaseModel):
     window_size: int
 
 
-def _rule(
+async def _rule(
     container: GatewayContainer,
     rule: Annotated[Literal["default", "auth", "codec"], Query(description="Which limit is meant.")] = "default",
 ) -> RateRule:

@@ -23,7 +23,7 @@ from services.gateway.json_bodies import JsonRoute
 router = APIRouter(prefix="/api/review", tags=["reviews"], route_class=JsonRoute)
 
 
-def _service(container: GatewayContainer) -> ReviewService:
+async def _service(container: GatewayContainer) -> ReviewService:
     return ReviewService(container)
 
 

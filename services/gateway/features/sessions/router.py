@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/auth", tags=["sessions"], route_class=SmallJsonR
 SessionIdPath = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 
 
-def _session_of(person: Person) -> Session:
+async def _session_of(person: Person) -> Session:
     if person.session is None:
         raise NotFoundError("This request was not made with a session.")
     return person.session

@@ -33,7 +33,7 @@ router = APIRouter(tags=["users"], route_class=SmallJsonRoute)
 _UPDATES: Final = audits(AuditAction.USER_UPDATED, "user", in_unit=True)
 
 
-def _account(user: IdentityOwner, unit: Unit, container: GatewayContainer) -> OwnAccount:
+async def _account(user: IdentityOwner, unit: Unit, container: GatewayContainer) -> OwnAccount:
     return OwnAccount(unit, user=user, clock=container.clock)
 
 
