@@ -22,7 +22,7 @@ from tests.polling import eventually
 ROOT = Path(__file__).parents[2]
 
 
-def environment(settings: Settings, task_queue: str) -> dict[str, str]:
+def environment(settings: Settings, task_queue: str, **more: str) -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": settings.postgres.database_url.get_secret_value(),
@@ -33,14 +33,15 @@ def environment(settings: Settings, task_queue: str) -> dict[str, str]:
         "BLOB_STORE_URL": settings.blobs.blob_store_url,
         "ENCRYPTION_KEYS": settings.encryption.encryption_keys.get_secret_value(),
         "WORKER_MAX_CONCURRENT_ACTIVITIES": "8",
+        **more,
     }
 
 
 @asynccontextmanager
-async def worker_process(settings: Settings, task_queue: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Killed at the end, if it still runs."""
+async def worker_process(settings: Settings, task_queue: str, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Killed at the end, if it still runs. `more`: variables of its environment."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.worker_process", cwd=ROOT, env=environment(settings, task_queue)
+        sys.executable, "-m", "tests.worker_process", cwd=ROOT, env=environment(settings, task_queue, **more)
     )
     try:
         yield process
