@@ -62,7 +62,6 @@ class Children:
 
     def start(self, wait: ChildWait) -> None:
         child = self._children[wait.graph_exec_id] = _Child(wait.graph_exec_id, is_watched=True)
-        self._watch_daily(child)
         self._go(self._run(child, wait))
 
     def take_over(self, graph_exec_id: GraphExecId) -> None:
@@ -116,6 +115,7 @@ class Children:
             )
         except WorkflowAlreadyStartedError:
             child.started, child.is_watched = True, False
+            self._watch_daily(child)
             await self._ask(child)
             return
         child.started = True

@@ -19,7 +19,7 @@ LINE_SECONDS: Final = 3.0
 
 
 class RunSession:
-    """One run: `start` uploads a graph and executes it, `start_preset` executes a preset."""
+    """One run: `start` uploads a graph and executes it, `start_saved` and `start_preset` execute what is there."""
 
     def __init__(self, client: PerdureClient, *, console: Console) -> None:
         self._client = client
@@ -29,6 +29,10 @@ class RunSession:
     def start(self, graph: Mapping[str, Any], inputs: Mapping[str, Any]) -> GraphExecutionMeta:
         uploaded = self._client.graphs.create(graph)
         self.execution = self._client.execute(uploaded.id, inputs)
+        return self.execution
+
+    def start_saved(self, graph_id: str, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        self.execution = self._client.execute(graph_id, inputs)
         return self.execution
 
     def start_preset(self, preset_id: str, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
@@ -44,6 +48,8 @@ class RunSession:
             for events in self._client.executions.iter_event_batches(self.execution.id):
                 for event in events:
                     progress.add(event)
+                    if event.node_id is None and event.status.value == "REVIEW":
+                        self.console.print("The run waits for people: see `perdure reviews list`.")
                 display.update()
         return self._client.executions.wait(self.execution.id)
 
@@ -52,6 +58,15 @@ class RunSession:
         assert self.execution is not None, "start comes first"
         self._client.executions.stop(self.execution.graph_id, self.execution.id)
         return self._client.executions.get(self.execution.id, node_limit=1)
+
+
+def start_and_leave(session: RunSession, start: Callable[[], GraphExecutionMeta], *, as_json: bool) -> None:
+    """Starts a run, prints which, and leaves it alone."""
+    execution = start()
+    if as_json:
+        print_json(execution.model_dump(mode="json"))
+    else:
+        session.console.print(execution.id)
 
 
 def run_to_its_end(session: RunSession, start: Callable[[], object], *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """`perdure reviews`, `perdure events` and what `perdure executions` can do to a run that goes on."""
 
+import asyncio
 from typing import Any
 
 from perdure_client import PerdureClient
@@ -139,3 +140,34 @@ async def test_a_held_run_is_released(running_stack: StackFolder) -> None:
     await until_status(running_stack, run_id, "REVIEW")
     assert (await perdure(running_stack, "executions", "release", run_id)).stdout == "The run ends now.\n"
     await until_status(running_stack, run_id, "COMPLETED")
+
+
+async def test_a_run_is_left_alone_and_a_saved_graph_run_by_its_id(running_stack: StackFolder) -> None:
+    with connect(running_stack) as client:
+        graph_id = client.graphs.create(asking()).id
+    run_id = (await perdure(running_stack, "run", graph_id, "--detach")).stdout.strip()
+    await until_status(running_stack, run_id, "REVIEW")
+    started = await perdure_json(running_stack, "run", graph_id, "--detach")
+    assert (started["graph_id"], started["status"]) == (graph_id, "QUEUED")
+    for left in (run_id, started["id"]):
+        with connect(running_stack) as client:
+            client.executions.cancel(graph_id, left)
+
+
+async def test_who_follows_a_run_is_told_that_it_waits_for_people(running_stack: StackFolder) -> None:
+    with connect(running_stack) as client:
+        graph_id = client.graphs.create(asking()).id
+    following = asyncio.create_task(perdure(running_stack, "run", graph_id))
+
+    async def decided() -> bool:
+        reviews = await perdure_json(running_stack, "reviews", "list")
+        for review in reviews:
+            if review["graph_id"] == graph_id:
+                await perdure(running_stack, "reviews", "approve", review["node_exec_id"])
+                return True
+        return False
+
+    await eventually(decided)
+    ended = await following
+    assert ended.returncode == 0
+    assert "waits for people" in ended.stdout

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from perdure_client.models import GraphExecutionMeta
 from services.cli.connection import connect
 from services.cli.graph_files import parse_inputs, read_graph
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, InputsOption, JsonOption, UrlOption
-from services.cli.run_session import RunSession, run_to_its_end
+from services.cli.run_session import RunSession, run_to_its_end, start_and_leave
 
 app = typer.Typer()
 
@@ -17,28 +19,47 @@ app = typer.Typer()
 @app.command()
 def run(
     graph: Annotated[
-        Path | None, typer.Argument(help="Graph JSON, for example an exported agent.", show_default=False)
+        str | None, typer.Argument(help="Graph JSON file, or the id of a graph that is saved.", show_default=False)
     ] = None,
     preset_id: Annotated[
         str | None, typer.Option("--preset", help="Instead of a file: run this preset; inputs given here win.")
     ] = None,
     inputs: InputsOption = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the id of the run and leave it alone.")] = False,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a graph, or take a preset; run it, show live progress and its outputs.
+    """Upload a graph, or take a saved one or a preset; run it, show live progress and its outputs.
 
     Exit code: 0 completed, 1 failed or refused, 130 interrupted (Ctrl-C stops the run).
     """
     if (graph is None) == (preset_id is None):
-        raise typer.BadParameter("Name either a graph file or a preset (--preset).")
-    content = None if graph is None else read_graph(graph)
+        raise typer.BadParameter("Name either a graph or a preset (--preset).")
     values = parse_inputs(inputs or [])
+    content = read_graph(Path(graph)) if graph is not None and not is_id(graph) else None
     with connect(home, url, api_key) as client:
         session = RunSession(client, console=Console(stderr=as_json))
-        if content is not None:
-            run_to_its_end(session, lambda: session.start(content, values), as_json=as_json)
-        elif preset_id is not None:
-            run_to_its_end(session, lambda: session.start_preset(preset_id, values), as_json=as_json)
+
+        def start() -> GraphExecutionMeta:
+            if content is not None:
+                return session.start(content, values)
+            if graph is not None:
+                return session.start_saved(graph, values)
+            assert preset_id is not None, "one of the two is given"
+            return session.start_preset(preset_id, values)
+
+        if detach:
+            start_and_leave(session, start, as_json=as_json)
+        else:
+            run_to_its_end(session, start, as_json=as_json)
+
+
+def is_id(text: str) -> bool:
+    """Whether the argument means a saved graph; a file of that name comes first."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return not Path(text).exists()
