@@ -1,21 +1,28 @@
 """The database of a process: engine, transactions, and what an unreachable server becomes."""
 
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import asyncpg
 import orjson
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from infra.settings import PostgresSettings
 from models.errors import ServiceUnavailableError
 
 _CONNECT_SECONDS = 5
 _POOL_SECONDS = 5
+_IDLE_SECONDS = 1.0
+"""Nothing is asked about a connection that was in use so recently; if it is lost all the same, one request fails."""
+
+_USED_AT = "perdure_used_at"
 STATEMENT_TIMEOUT = timedelta(seconds=30)
 _UNAVAILABLE_STATES = ("08", "53", "57P")
 """SQLSTATE classes: connection exceptions, insufficient resources, operator intervention (shutdown, starting up)."""
@@ -31,8 +38,8 @@ class Database:
     Args:
         application_name: what the server shows for our connections.
         statement_timeout: after it a statement counts as one that the server does not answer.
-        ping_before_use: asks a pooled connection whether it still lives before each use. That is a round trip, which
-            callers do without who repeat a failed call themselves.
+        ping_before_use: asks a pooled connection that nobody used for a while whether it still lives. Callers do
+            without who repeat a failed call themselves.
     """
 
     def __init__(
@@ -48,7 +55,6 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
-            pool_pre_ping=ping_before_use,
             pool_recycle=1800,
             json_serializer=_dump,
             json_deserializer=orjson.loads,
@@ -58,6 +64,8 @@ class Database:
                 "server_settings": {"application_name": application_name},
             },
         )
+        if ping_before_use:
+            _ping_after_idling(self.engine)
         self._autocommitting = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -90,6 +98,25 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _ping_after_idling(engine: AsyncEngine) -> None:
+    """As SQLAlchemy's `pool_pre_ping`, which costs three round trips before every use, but only after a pause."""
+
+    def note(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    def ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get(_USED_AT, 0.0) < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise InvalidatePoolError("The connection was lost while nobody used it.") from error
+
+    event.listen(engine.sync_engine, "connect", note)
+    event.listen(engine.sync_engine, "checkin", note)
+    event.listen(engine.sync_engine, "checkout", ping)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """SQL for API keys."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -100,6 +102,11 @@ def _missing(key_id: ApiKeyId) -> NotFoundError:
 
 
 def to_api_key(row: ApiKeyRow) -> ApiKey:
+    return api_key_of(row.model_dump())
+
+
+def api_key_of(columns: Mapping[str, Any]) -> ApiKey:
+    """The key in the columns of its row, by name."""
     # A permission that a newer release granted means nothing to this one.
-    permissions = _KNOWN_PERMISSIONS.intersection(row.permissions)
-    return ApiKey.model_validate({**row.model_dump(), "permissions": permissions})
+    permissions = _KNOWN_PERMISSIONS.intersection(columns["permissions"])
+    return ApiKey.model_validate({**columns, "permissions": permissions})
