@@ -85,15 +85,15 @@ class Memory:
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
-        self.first_bytes = self.peak_bytes = self.last_bytes = self._measure()
+        self.first_bytes = self.peak_bytes = self.last_bytes = self.measure()
 
     async def watch(self) -> None:
         while True:
-            self.last_bytes = self._measure()
+            self.last_bytes = self.measure()
             self.peak_bytes = max(self.peak_bytes, self.last_bytes)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    def _measure(self) -> int:
+    def measure(self) -> int:
         found = [self._process, *self._process.children(recursive=True)]
         total = 0
         for process in found:

@@ -53,20 +53,20 @@ class Product:
         self._http = http
         self._temporal = temporal
         self._graphs: dict[str, str] = {}
-        self._owner = OwnerKeyId("")
+        self.owner = OwnerKeyId("")
 
     async def prepare(self, flow: Flow) -> None:
         created = (await self._http.post("/api/graphs", json=flow.graph())).raise_for_status().json()
         self._graphs[flow.name] = created["id"]
-        if not self._owner:
+        if not self.owner:
             run_id = (await self._http.post(f"/api/graphs/{created['id']}/execute")).json()["id"]
             detail = (await self._http.get(f"/api/executions/{run_id}")).json()
-            self._owner = OwnerKeyId(detail["temporal_url"].rpartition(".")[2])
+            self.owner = OwnerKeyId(detail["temporal_url"].rpartition(".")[2])
 
     async def run(self, flow: Flow) -> None:
         path = f"/api/graphs/{self._graphs[flow.name]}/execute"
         started = (await self._http.post(path)).raise_for_status().json()
-        handle = self._temporal.get_workflow_handle(workflow_id(GraphExecId(started["id"]), self._owner))
+        handle = self._temporal.get_workflow_handle(workflow_id(GraphExecId(started["id"]), self.owner))
         result: dict[str, Any] = await handle.result()
         assert result["stats"]["node_exec_count"] == flow.executions, result["stats"]
 
@@ -147,11 +147,13 @@ async def bench_worker(environment: dict[str, str]) -> AsyncIterator[None]:
 
 
 def install_bench_blocks(folder: Path) -> None:
-    """Puts the benchmark's block on the import path of the processes we start, as an installed package would be."""
+    """Puts the benchmarks' blocks on the import path of the processes we start, as an installed package would be."""
     info = folder / "perdure_bench-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: perdure-bench\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[perdure.blocks]\nfibo = bench.blocks:FiboBlock\n")
+    (info / "entry_points.txt").write_text(
+        "[perdure.blocks]\nfibo = bench.blocks:FiboBlock\nnap = bench.blocks:NapBlock\n"
+    )
     os.environ["PYTHONPATH"] = os.pathsep.join((str(folder), str(ROOT)))
 
 
