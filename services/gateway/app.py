@@ -9,7 +9,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from infra.release import own_version
 from services.gateway.auth.openapi import add_auth_responses_to_openapi
 from services.gateway.container import Container
-from services.gateway.errors import ErrorBody, install_error_handlers
+from services.gateway.errors import install_error_handlers
+from services.gateway.external_api.document import document_router as external_document
+from services.gateway.external_api.router import router as external_api
 from services.gateway.features.admin_users.router import router as admin_users
 from services.gateway.features.api_keys.router import router as api_keys
 from services.gateway.features.audit.router import router as audit
@@ -35,7 +37,7 @@ from services.gateway.middleware.cors import CorsByPath
 from services.gateway.middleware.rate_limiting import RateLimiting
 from services.gateway.middleware.request_context import RequestContext
 from services.gateway.middleware.trusted_hosts import TrustedHosts
-from services.gateway.openapi_answers import add_error_answers_to_openapi
+from services.gateway.openapi_answers import ERROR_ANSWERS, add_error_answers_to_openapi
 
 GZIP_FROM_BYTES: Final = 50_000
 _ABOUT: Final[dict[str, Any]] = {
@@ -43,8 +45,6 @@ _ABOUT: Final[dict[str, Any]] = {
     "description": "Durable agent graphs on Temporal.",
     "version": own_version() or "0",
 }
-_REFUSED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "The request was refused"}
-_FAILED: Final[dict[str, Any]] = {"model": ErrorBody, "description": "Something the request needs does not answer"}
 
 
 def create_app(container: Container) -> FastAPI:
@@ -100,6 +100,8 @@ def add_routes(app: FastAPI) -> None:
         rate_limits,
         codec,
     ):
-        app.include_router(router, responses={"4XX": _REFUSED, "5XX": _FAILED})
+        app.include_router(router, responses=ERROR_ANSWERS)
+    app.include_router(external_api, include_in_schema=False)
+    app.include_router(external_document)
     add_auth_responses_to_openapi(app)
     add_error_answers_to_openapi(app)

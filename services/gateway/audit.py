@@ -15,7 +15,7 @@ from models.ids import UserId, new_id
 from models.json_values import normalise_json
 from models.ports import Clock
 from models.stores import UnitOfWork
-from services.gateway.auth.dependencies import authenticated
+from services.gateway.auth.identification import identify
 from services.gateway.auth.principal import Principal
 from services.gateway.client_address import address_of
 from services.gateway.container import container_of
@@ -148,23 +148,25 @@ def audits(action: AuditAction, object_kind: str, *, in_unit: bool = False) -> D
         in_unit: the route works in the request's unit of work: act and entry are committed together.
     """
 
-    async def entered(
-        request: Request, principal: Annotated[Principal, Depends(authenticated)], act: CurrentAct
-    ) -> AsyncIterator[None]:
+    async def entered(request: Request, act: CurrentAct) -> AsyncIterator[None]:
         yield
         if act.happened:
+            principal = await _demand(request)
             await record_alone(request, _entry(request, principal, act, action, object_kind))
 
-    async def entered_in_unit(
-        request: Request, principal: Annotated[Principal, Depends(authenticated)], act: CurrentAct, unit: Unit
-    ) -> AsyncIterator[None]:
+    async def entered_in_unit(request: Request, act: CurrentAct, unit: Unit) -> AsyncIterator[None]:
         yield
         if act.happened:
+            principal = await _demand(request)
             await unit.audit.record(_entry(request, principal, act, action, object_kind))
 
     chosen = entered_in_unit if in_unit else entered
     setattr(chosen, ACTION_ATTRIBUTE, action)
     return Depends(chosen, scope="function")
+
+
+async def _demand(request: Request) -> Principal:
+    return (await identify(request, container_of(request))).demand()
 
 
 def _entry(request: Request, principal: Principal, act: Act, action: AuditAction, object_kind: str) -> AuditEntry:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from services.gateway.errors import ErrorBody
 from services.gateway.rate_limit.rules import is_limited
 
 _NAMES: Final[Mapping[int, tuple[str, str]]] = {
@@ -24,8 +25,13 @@ _NAMES: Final[Mapping[int, tuple[str, str]]] = {
     503: ("HTTP503ServiceUnavailableError", "Something the request needs does not answer; see `Retry-After`"),
     504: ("HTTP504BlockTimeoutError", "The block takes too long"),
 }
+ERROR_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"model": ErrorBody, "description": "The request was refused"},
+    "5XX": {"model": ErrorBody, "description": "Something the request needs does not answer"},
+}
+"""For routers with the error model: so its schemas are in the document."""
+
 _RANGES: Final = ("4XX", "5XX")
-"""What the error model is declared under, so that its schemas are in the document."""
 
 _UNSAFE: Final = frozenset({"post", "put", "patch", "delete"})
 _SIGNING_IN: Final = "/api/auth/"
@@ -33,7 +39,7 @@ _MORE: Final[Mapping[str, tuple[int, ...]]] = {"/api/auth/session": (404,)}
 """Codes of single paths beyond those that follow from what the operation is."""
 
 _RUNS: Final = frozenset({"execute_graph", "execute_graph_version", "execute_preset"})
-_RUNS_A_BLOCK: Final = frozenset({"execute_block"})
+_RUNS_A_BLOCK: Final = frozenset({"execute_block", "external_execute_block"})
 _RATE_HEADERS: Final[Mapping[str, str]] = {
     "X-RateLimit-Limit": "Requests that a window of time grants",
     "X-RateLimit-Remaining": "How many of them are left",

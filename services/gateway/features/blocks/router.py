@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Response
 
 from services.gateway.auth.dependencies import BlockExecutor, BlockReader
 from services.gateway.deps import BlockIdPath, GatewayContainer
 from services.gateway.features.blocks.schemas import BlockOut, block_out
-from services.gateway.features.blocks.service import BlockService
+from services.gateway.features.blocks.service import BlockService, block_catalogue
 from services.gateway.json_bodies import JsonRoute
 
 router = APIRouter(prefix="/api/blocks", tags=["blocks"], route_class=JsonRoute)
@@ -20,9 +20,9 @@ async def _service(container: GatewayContainer) -> BlockService:
 Blocks = Annotated[BlockService, Depends(_service)]
 
 
-@router.get("", operation_id="list_blocks", summary="List the block library")
-async def list_blocks(_: BlockReader, blocks: Blocks) -> list[BlockOut]:
-    return [block_out(block) for block in blocks.list_all()]
+@router.get("", operation_id="list_blocks", summary="List the block library", response_model=list[BlockOut])
+async def list_blocks(_: BlockReader, container: GatewayContainer) -> Response:
+    return Response(block_catalogue(container.blocks), media_type="application/json")
 
 
 @router.get("/{block_id}", operation_id="get_block", summary="Read a block by id or alias")

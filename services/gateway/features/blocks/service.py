@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from activities.blocks.registry import BlockRegistry, BlockType
 from models.blocks import BlockContext
 from models.coercion import build_input, validate_emission
@@ -16,11 +18,13 @@ from models.errors import (
     UnknownBlockError,
     ValueTooLargeError,
 )
+from models.function_cache import thread_cached
 from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, new_id
 from models.json_values import dump_json, normalise_json
 from models.pins import ERROR_PIN, fold
 from models.users import User
 from models.values import VALUE_LIMIT_BYTES
+from services.gateway.features.blocks.schemas import BlockOut, block_out
 from services.gateway.run_request import check_values
 
 TIMEOUT_SECONDS: Final = 120.0
@@ -29,15 +33,19 @@ TIMEOUT_SECONDS: Final = 120.0
 MAX_EMISSIONS: Final = 20_000
 
 Outputs = dict[str, list[Any]]
+_BLOCKS_OUT: Final = TypeAdapter(list[BlockOut])
+
+
+@thread_cached(max_size=4)
+def block_catalogue(blocks: BlockRegistry) -> bytes:
+    """The JSON of all blocks as clients see them. It is long, and the same until the process ends."""
+    return _BLOCKS_OUT.dump_json([block_out(block) for block in blocks.all()])
 
 
 class BlockService:
     def __init__(self, blocks: BlockRegistry, *, services: Mapping[str, Any]) -> None:
         self._blocks = blocks
         self._services = services
-
-    def list_all(self) -> list[BlockType]:
-        return self._blocks.all()
 
     def get(self, block_id: str) -> BlockType:
         """By id or alias. Raises NotFoundError."""
