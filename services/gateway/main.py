@@ -20,6 +20,7 @@ from infra.clock import SystemClock
 from infra.crypto import KeyRing
 from infra.feature_flags import open_flags
 from infra.installed_blocks import discover_blocks
+from infra.keyed_mutex import AsyncRedisKeyedMutex
 from infra.logging import configure_logging
 from infra.migrate import check_schema
 from infra.postgres import Database
@@ -86,6 +87,8 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             ttl_seconds=settings.redis.event_stream_ttl_seconds,
         )
         units = UnitsOfWork(database)
+        locks = AsyncRedisKeyedMutex(limits_client, observe=metrics.observe_lock)
+        stack.push_async_callback(locks.release_all_locks)
         flags = await stack.enter_async_context(open_flags(settings.flags))
         background = Background()
         parts = await stack.enter_async_context(
@@ -110,6 +113,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             events=events,
             clock=clock,
             flags=flags,
+            locks=locks,
             addresses=addresses,
             rate_gate=_rate_gate(settings.rate_limits, RedisRateLimitStore(limits_client), clock, addresses, metrics),
             metrics=metrics,
