@@ -13,6 +13,7 @@ from perdure_client._async.events import AsyncEventsCalls
 from perdure_client._async.executions import PATIENCE_SECONDS, AsyncExecutionsCalls
 from perdure_client._async.graphs import AsyncGraphsCalls
 from perdure_client._async.presets import AsyncPresetsCalls
+from perdure_client._async.rate_limits import AsyncRateLimitsCalls
 from perdure_client._async.reviews import AsyncReviewsCalls
 from perdure_client._async.transport import AsyncTransport
 from perdure_client._async.users import AsyncUsersCalls
@@ -41,6 +42,7 @@ class AsyncPerdureClient:
         api_keys: your API keys.
         account: your password and logins.
         users: all users, for administrators.
+        rate_limits: what others have used of their limits, for administrators.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class AsyncPerdureClient:
         self.api_keys = AsyncApiKeysCalls(self._transport)
         self.account = AsyncAccountCalls(self._transport)
         self.users = AsyncUsersCalls(self._transport)
+        self.rate_limits = AsyncRateLimitsCalls(self._transport)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.url!r})"

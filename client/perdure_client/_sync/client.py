@@ -18,6 +18,7 @@ from perdure_client._sync.events import EventsCalls
 from perdure_client._sync.executions import PATIENCE_SECONDS, ExecutionsCalls
 from perdure_client._sync.graphs import GraphsCalls
 from perdure_client._sync.presets import PresetsCalls
+from perdure_client._sync.rate_limits import RateLimitsCalls
 from perdure_client._sync.reviews import ReviewsCalls
 from perdure_client._sync.transport import Transport
 from perdure_client._sync.users import UsersCalls
@@ -43,6 +44,7 @@ class PerdureClient:
         api_keys: your API keys.
         account: your password and logins.
         users: all users, for administrators.
+        rate_limits: what others have used of their limits, for administrators.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class PerdureClient:
         self.api_keys = ApiKeysCalls(self._transport)
         self.account = AccountCalls(self._transport)
         self.users = UsersCalls(self._transport)
+        self.rate_limits = RateLimitsCalls(self._transport)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._transport.url!r})"
