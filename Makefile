@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up down check format lint types contracts unit test test-all bench docs histories lock clean
+.PHONY: help setup demo up down check format lint types contracts unit test test-all bench bench-gateway docs histories lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ test-all: setup ## All tests, the long ones too
 
 bench: setup ## Measure the product against a hand-written Temporal workflow
 	$(BIN)/python -m bench.run
+
+bench-gateway: setup ## Measure the gateway against a bare route that reads one row
+	$(BIN)/python -m bench.gateway
 
 docs: setup ## Write docs/cli.md and docs/blocks anew from the code
 	$(BIN)/python -m services.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

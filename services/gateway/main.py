@@ -3,14 +3,16 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from activities.blocks.registry import BlockRegistry
 from infra import redis
@@ -144,12 +146,24 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> None:
-    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end."""
+async def serve(
+    settings: Settings,
+    *,
+    sockets: list[socket.socket] | None = None,
+    extend: Callable[[FastAPI], None] = lambda app: None,
+) -> None:
+    """Answers requests until SIGINT or SIGTERM; those under way then get `SHUTDOWN_SECONDS` to end.
+
+    Args:
+        sockets: to listen on instead of the host and port of the settings; several processes may share them.
+        extend: may add routes.
+    """
     async with open_container(settings) as container:
+        app = create_app(container)
+        extend(app)
         server = _Server(
             uvicorn.Config(
-                create_app(container),
+                app,
                 host=settings.gateway.gateway_host,
                 port=settings.gateway.gateway_port,
                 http=bounded_http_protocol(
@@ -166,7 +180,7 @@ async def serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.handle_exit, number, None)
-        await server.serve()
+        await server.serve(sockets=sockets)
 
 
 def _rate_gate(
