@@ -15,6 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from models.errors import ConflictError, ServiceUnavailableError
+from models.ports import MutexStats
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -90,19 +91,6 @@ class _Entry:
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
-
-
-@dataclass
-class MutexStats:
-    """`waited_seconds` and `held_seconds` are sums."""
-
-    acquired: int = 0
-    timeouts: int = 0
-    lost: int = 0
-    waited_seconds: float = 0.0
-    held_seconds: float = 0.0
-    held: int = 0
-    idle_entries: int = 0
 
 
 class AsyncRedisKeyedMutex:

@@ -17,6 +17,7 @@ from infra.stores.graphs import SqlGraphStore
 from infra.stores.idempotency_keys import SqlIdempotencyStore
 from infra.stores.presets import SqlPresetStore
 from infra.stores.reviews import SqlReviewStore
+from infra.stores.statistics import SqlStatisticsStore
 from infra.stores.users import SqlUserStore
 from models.stores import UnitOfWork
 
@@ -38,6 +39,7 @@ class SqlUnitOfWork:
         self.awaited_events = SqlAwaitedEventStore(session)
         self.controls = SqlControlStore(session)
         self.audit = SqlAuditLog(session)
+        self.statistics = SqlStatisticsStore(session)
 
 
 class UnitsOfWork:

@@ -1,6 +1,8 @@
 """What the system needs from the outside, as protocols. Adapters live in `infra/`; tests have ten-line fakes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +32,29 @@ if TYPE_CHECKING:
         StreamedOutputs,
     )
     from models.wire_model import Wire
+
+
+class KeyedLease(Protocol):
+    """A lock that is held. `fence` is greater than that of every earlier holder; `lost` tells that it is no longer."""
+
+    @property
+    def fence(self) -> int: ...
+
+    @property
+    def lost(self) -> asyncio.Event: ...
+
+
+@dataclass
+class MutexStats:
+    """`waited_seconds` and `held_seconds` are sums."""
+
+    acquired: int = 0
+    timeouts: int = 0
+    lost: int = 0
+    waited_seconds: float = 0.0
+    held_seconds: float = 0.0
+    held: int = 0
+    idle_entries: int = 0
 
 
 class BlobStore(Protocol):
@@ -328,6 +353,23 @@ class RateLimitStore(Protocol):
 
     async def reset(self, key: str, rule: "RateRule") -> None:
         """Forgets what the key has used under the rule. Raises ServiceUnavailableError."""
+        ...
+
+
+class KeyedMutex(Protocol):
+    """Locks by key that all processes share. Who holds one keeps it for as long as it lives."""
+
+    def locked(self, key: str, *, patience: float | None = None) -> "AbstractAsyncContextManager[KeyedLease]":
+        """Holds the lock of a key; waits for it at most `patience` seconds.
+
+        Raises:
+            ConflictError: it was not free in time.
+            ServiceUnavailableError: locks cannot be had.
+        """
+        ...
+
+    def stats(self) -> "MutexStats":
+        """Figures of this process."""
         ...
 
 

@@ -269,6 +269,20 @@ class ControlStore(Protocol):
         ...
 
 
+class StatisticsStore(Protocol):
+    """Figures about the whole installation, for administrators."""
+
+    async def count_objects(self) -> Mapping[str, int]:
+        """How many there are of each kind, whoever they belong to."""
+        ...
+
+    async def count_executions(self) -> Mapping[str, int]:
+        """Executions by status, deleted ones too."""
+        ...
+
+    async def database_version(self) -> str: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction and the stores inside it."""
 
@@ -316,6 +330,9 @@ class UnitOfWork(Protocol):
 
     @property
     def audit(self) -> AuditLog: ...
+
+    @property
+    def statistics(self) -> StatisticsStore: ...
 
 
 UnitOfWorkFactory = Callable[[], AbstractAsyncContextManager[UnitOfWork]]

@@ -18,6 +18,7 @@ from services.gateway.features.audit.router import router as audit
 from services.gateway.features.blocks.router import router as blocks
 from services.gateway.features.codec.router import router as codec
 from services.gateway.features.controls.router import router as controls
+from services.gateway.features.diagnostics.router import router as diagnostics
 from services.gateway.features.docs.router import router as docs
 from services.gateway.features.events.router import router as events
 from services.gateway.features.executions.router import router as executions
@@ -89,6 +90,7 @@ def add_routes(app: FastAPI) -> None:
         admin_users,
         api_keys,
         audit,
+        diagnostics,
         blocks,
         graphs,
         executions,

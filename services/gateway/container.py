@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from activities.blocks.registry import BlockRegistry
 from models.identity import AttemptLimiter, Mailer, PasswordHasher
-from models.ports import BlobStore, Clock, EventBus, FeatureFlags, GraphRunner, WaitRecorder
+from models.ports import BlobStore, Clock, EventBus, FeatureFlags, GraphRunner, KeyedMutex, WaitRecorder
 from models.sessions import SessionStore
 from models.stores import UnitOfWorkFactory
 from services.gateway.background import Background
@@ -63,6 +63,7 @@ class Container:
     events: EventBus
     clock: Clock
     flags: FeatureFlags
+    locks: KeyedMutex
     addresses: ClientAddresses
     rate_gate: RateGate
     metrics: GatewayMetrics

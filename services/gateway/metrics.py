@@ -1,6 +1,8 @@
 """Figures of one gateway process, for Prometheus. Labels are bounded: they never name a user, a graph or a path."""
 
-from prometheus_client import CollectorRegistry, Counter, GCCollector, PlatformCollector, ProcessCollector
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 
 
 class GatewayMetrics:
@@ -17,3 +19,12 @@ class GatewayMetrics:
             ["rule", "outcome"],
             registry=self.registry,
         )
+        self.locks = Histogram(
+            "perdure_lock_seconds",
+            "How long somebody waited for a lock that processes share, or held one",
+            ["what"],
+            registry=self.registry,
+        )
+
+    def observe_lock(self, what: Literal["wait", "hold"], seconds: float) -> None:
+        self.locks.labels(what).observe(seconds)
