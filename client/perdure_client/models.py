@@ -68,6 +68,22 @@ class AwaitedEvent(Answer):
     created_at: AwareDatetime
 
 
+class BlockProblem(Answer):
+    """What was left out of the library."""
+
+    distribution: str
+    entry_point: str
+    reason: str
+
+
+class Blocks(Answer):
+    """`disabled` maps the name of a block to what it lacks."""
+
+    total: int
+    disabled: dict[str, str]
+    problems: list[BlockProblem]
+
+
 class Category(Answer):
     category: str
     description: str
@@ -202,6 +218,12 @@ class Finding(Answer):
     pin: str | None = None
 
 
+class FunctionCache(Answer):
+    entries: int
+    hits: int
+    misses: int
+
+
 class GraphMeta(Answer):
     """A graph version in lists."""
 
@@ -284,6 +306,18 @@ class LinksDiff(Answer):
     removed: list[LinkPart]
     changed: list[LinkChange]
     reordered: bool
+
+
+class Locks(Answer):
+    """Of this process; times are sums in seconds."""
+
+    acquired: int
+    timeouts: int
+    lost: int
+    waited_seconds: float
+    held_seconds: float
+    held: int
+    idle_entries: int
 
 
 class Me(Answer):
@@ -674,6 +708,14 @@ class Block(Answer):
     disabled: str | None
 
 
+class Cache(Answer):
+    """Of this process. `functions_cached`: functions that have entries."""
+
+    total_entries: int
+    functions_cached: int
+    by_function: dict[str, FunctionCache]
+
+
 class CredentialsNeed(Answer):
     """`key`: what a run gives the credential under."""
 
@@ -682,6 +724,19 @@ class CredentialsNeed(Answer):
     types: list[str]
     required: bool
     nodes: list[CredentialsUse]
+
+
+class Diagnostics(Answer):
+    at: AwareDatetime
+    process_id: int
+    uptime_seconds: float
+    versions: dict[str, str]
+    checks: dict[str, str]
+    blocks: Blocks
+    cache: Cache
+    locks: Locks
+    objects: dict[str, int]
+    executions: dict[str, int]
 
 
 class ExecutionEvent(Answer):

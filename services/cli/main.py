@@ -10,6 +10,7 @@ from models.errors import AppError
 from perdure_client import PerdureError
 from services.cli import exit_codes
 from services.cli.commands import (
+    audit,
     auth,
     blocks,
     demo,
@@ -53,6 +54,7 @@ app.add_typer(new_block.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(auth.app, name="auth")
 app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 app.add_typer(stack.app)
 app.add_typer(logs.app)
 app.add_typer(processes.app)

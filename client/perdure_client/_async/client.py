@@ -8,6 +8,7 @@ import httpx2
 
 from perdure_client._async.account import AsyncAccountCalls
 from perdure_client._async.api_keys import AsyncApiKeysCalls
+from perdure_client._async.audit import AsyncAuditCalls
 from perdure_client._async.blocks import AsyncBlocksCalls
 from perdure_client._async.events import AsyncEventsCalls
 from perdure_client._async.executions import PATIENCE_SECONDS, AsyncExecutionsCalls
@@ -20,7 +21,7 @@ from perdure_client._async.users import AsyncUsersCalls
 from perdure_client._request import Request, given, one, path_of
 from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
-from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
+from perdure_client.models import Diagnostics, ExecutionEvent, GraphExecutionMeta, Health, Results, User
 
 PinnedOutputs = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -41,6 +42,7 @@ class AsyncPerdureClient:
         blocks: the block library.
         api_keys: your API keys.
         account: your password and logins.
+        audit: who did what.
         users: all users, for administrators.
         rate_limits: what others have used of their limits, for administrators.
     """
@@ -76,6 +78,7 @@ class AsyncPerdureClient:
         self.blocks = AsyncBlocksCalls(self._transport)
         self.api_keys = AsyncApiKeysCalls(self._transport)
         self.account = AsyncAccountCalls(self._transport)
+        self.audit = AsyncAuditCalls(self._transport)
         self.users = AsyncUsersCalls(self._transport)
         self.rate_limits = AsyncRateLimitsCalls(self._transport)
 
@@ -198,6 +201,11 @@ class AsyncPerdureClient:
         return await self._transport.call(
             Request(method="GET", path=path_of("api", "user"), read=one(User), repeatable=True)
         )
+
+    async def diagnostics(self) -> Diagnostics:
+        """Versions, checks, problems and figures of the installation, for administrators. Raises Forbidden."""
+        path = path_of("api", "admin", "diagnostics")
+        return await self._transport.call(Request(method="GET", path=path, read=one(Diagnostics), repeatable=True))
 
     async def health(self) -> Health:
         """Whether the gateway answers. It is asked once."""

@@ -13,6 +13,7 @@ from perdure_client._retries import Retries
 from perdure_client._settings import ClientSettings
 from perdure_client._sync.account import AccountCalls
 from perdure_client._sync.api_keys import ApiKeysCalls
+from perdure_client._sync.audit import AuditCalls
 from perdure_client._sync.blocks import BlocksCalls
 from perdure_client._sync.events import EventsCalls
 from perdure_client._sync.executions import PATIENCE_SECONDS, ExecutionsCalls
@@ -22,7 +23,7 @@ from perdure_client._sync.rate_limits import RateLimitsCalls
 from perdure_client._sync.reviews import ReviewsCalls
 from perdure_client._sync.transport import Transport
 from perdure_client._sync.users import UsersCalls
-from perdure_client.models import ExecutionEvent, GraphExecutionMeta, Health, Results, User
+from perdure_client.models import Diagnostics, ExecutionEvent, GraphExecutionMeta, Health, Results, User
 
 PinnedOutputs = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -43,6 +44,7 @@ class PerdureClient:
         blocks: the block library.
         api_keys: your API keys.
         account: your password and logins.
+        audit: who did what.
         users: all users, for administrators.
         rate_limits: what others have used of their limits, for administrators.
     """
@@ -78,6 +80,7 @@ class PerdureClient:
         self.blocks = BlocksCalls(self._transport)
         self.api_keys = ApiKeysCalls(self._transport)
         self.account = AccountCalls(self._transport)
+        self.audit = AuditCalls(self._transport)
         self.users = UsersCalls(self._transport)
         self.rate_limits = RateLimitsCalls(self._transport)
 
@@ -198,6 +201,11 @@ class PerdureClient:
     def user(self) -> User:
         """Whose key this is."""
         return self._transport.call(Request(method="GET", path=path_of("api", "user"), read=one(User), repeatable=True))
+
+    def diagnostics(self) -> Diagnostics:
+        """Versions, checks, problems and figures of the installation, for administrators. Raises Forbidden."""
+        path = path_of("api", "admin", "diagnostics")
+        return self._transport.call(Request(method="GET", path=path, read=one(Diagnostics), repeatable=True))
 
     def health(self) -> Health:
         """Whether the gateway answers. It is asked once."""
