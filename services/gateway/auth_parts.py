@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
@@ -124,10 +125,18 @@ def auth_options(settings: Settings, *, trusted_origins: tuple[str, ...] = ()) -
                     SessionIssue.ABNORMAL_FREQUENCY: IssuePolicy(identity.auth_session_on_abnormal_frequency),
                 },
             ),
-            trusted_origins=trusted_origins,
+            trusted_origins=(*trusted_origins, *_console_origin(settings)),
             console_url=settings.mail.console_url.rstrip("/"),
         )
     )
+
+
+def _console_origin(settings: Settings) -> tuple[str, ...]:
+    """Where browsers see the console, which a proxy may hide from us; nothing if nobody has said it."""
+    if "console_url" not in settings.mail.model_fields_set:
+        return ()
+    parts = urlsplit(settings.mail.console_url)
+    return (f"{parts.scheme}://{parts.netloc}",)
 
 
 def _keeps_accounts(settings: Settings, *, external: bool) -> bool:
