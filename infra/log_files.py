@@ -36,30 +36,32 @@ class JsonFileHandler(RotatingFileHandler):
         self._lock_path = path.with_name(f".{path.name}.lock")
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8", errors="backslashreplace")
 
-    def shouldRollover(self, record: logging.LogRecord) -> int:
-        self._follow()
-        return super().shouldRollover(record)
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # The one of the library formats the record only to know its length.
+        return self._follow() >= self.maxBytes
 
     def doRollover(self) -> None:
         with self._alone():
-            self._follow()
-            if self.stream is not None and os.fstat(self.stream.fileno()).st_size > 0:
+            # Another process may have done it while we waited.
+            if self._follow() >= self.maxBytes:
                 super().doRollover()
 
     def _open(self) -> IO[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return open(self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=_open_privately)
 
-    def _follow(self) -> None:
-        """Goes on in the present file if another process has moved ours aside."""
+    def _follow(self) -> int:
+        """Goes on in the present file if another process has moved ours aside; its size."""
         stream: IO[str] | None = self.stream
         if stream is not None:
             mine = os.fstat(stream.fileno())
             with contextlib.suppress(FileNotFoundError):
                 present = os.stat(self.baseFilename)
                 if (present.st_dev, present.st_ino) == (mine.st_dev, mine.st_ino):
-                    return
+                    return mine.st_size
             stream.close()
-        self.stream = self._open()  # pyright: ignore[reportAttributeAccessIssue]
+        stream = self._open()
+        self.stream = stream  # pyright: ignore[reportAttributeAccessIssue]
+        return os.fstat(stream.fileno()).st_size
 
     @contextlib.contextmanager
     def _alone(self) -> Generator[None]:

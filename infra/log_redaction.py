@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from pydantic import SecretBytes, SecretStr
@@ -30,17 +31,23 @@ _SECRET_TEXT: Final = (
     ),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
 )
+_SUSPICIOUS: Final = (
+    *("agpt_", "eyj", "bearer", "basic", "://", "passw", "secret", "token", "key", "authoriz", "cookie", "-----begin"),
+    *("sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "ghp_", "gho_", "ghs_", "ghp-", "gho-", "ghs-", "xox"),
+)
+"""Without any of these a text holds nothing that `_SECRET_TEXT` masks; most texts have none."""
+
 _COLOR: Final = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
 
 
 def redact(value: object) -> object:
     """The value with secrets masked: by the names of keys, and by the shape of known secrets in text."""
+    if isinstance(value, str):
+        return _redact_text(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, SecretStr | SecretBytes):
         return MASK
-    if isinstance(value, str):
-        for pattern, replacement in _SECRET_TEXT:
-            value = pattern.sub(replacement, value)
-        return value
     if isinstance(value, bytes):
         return redact(value.decode("utf-8", errors="replace"))
     if isinstance(value, Mapping):
@@ -54,7 +61,21 @@ def redact(value: object) -> object:
 
 def is_secret_name(key: object) -> bool:
     """Whether what goes by this name is a secret, whatever it looks like."""
-    return isinstance(key, str) and _SECRET_KEYS.search(_CAMEL.sub("_", key)) is not None
+    return isinstance(key, str) and _names_secret(key)
+
+
+@lru_cache(maxsize=4_096)
+def _names_secret(key: str) -> bool:
+    return _SECRET_KEYS.search(_CAMEL.sub("_", key)) is not None
+
+
+def _redact_text(text: str) -> str:
+    lowered = text.lower()
+    if not any(part in lowered for part in _SUSPICIOUS):
+        return text
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -64,7 +85,7 @@ def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def remove_color_codes(text: str) -> str:
     """The text without terminal control sequences."""
-    return _COLOR.sub("", text)
+    return _COLOR.sub("", text) if "\x1b" in text else text
 
 
 def strip_colors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
