@@ -32,11 +32,12 @@ class AnswerHeaders:
         self._hsts = hsts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            # Every layer and route below reads the address with `address_of`.
+            self._addresses.of(scope)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Every layer and route below reads the address with `address_of`.
-        self._addresses.of(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
