@@ -13,6 +13,7 @@ from infra.tokens import issue_token
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import issue_api_key
 from models.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
+from models.hygiene import plain_name
 from models.identity import check_password
 from models.ids import UserId, new_id
 from models.users import ROLE_ADMIN, ROLE_USER, User, new_owner_key_id
@@ -124,7 +125,7 @@ def _address(email: str) -> str:
 
 
 def _name(name: str | None) -> str | None:
-    name = (name or "").strip()
+    name = plain_name((name or "")[: MAX_NAME * 10])
     if len(name) > MAX_NAME or not name.isprintable():
         raise InvalidRequestError(f"A name has at most {MAX_NAME} printable characters.")
     return name or None

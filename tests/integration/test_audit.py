@@ -1,6 +1,9 @@
 """The audit log: every change is entered, nobody can rewrite it, and each sees only what is theirs."""
 
+import dataclasses
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +12,13 @@ import pytest
 from httpx2 import AsyncClient
 
 from models.audit import AuditAction
+from models.errors import ServiceUnavailableError
+from models.stores import UnitOfWork
+from services.gateway.app import create_app
 from services.gateway.audit import ACTION_ATTRIBUTE
 from services.gateway.route_listing import list_routes
 from tests.gateway import Gateway, assert_refused, echo_graph_body, execute, save, sleeper_graph_body, until_status
+from tests.log_capture import captured_log
 
 NOT_AUDITED = {
     # Runs and what they give are records themselves.
@@ -181,6 +188,24 @@ async def test_the_database_itself_refuses_changes(gateway: Gateway, statement: 
         assert await connection.fetchval("SELECT count(*) FROM audit_log") == before > 0
     finally:
         await connection.close()
+
+
+async def test_an_entry_that_cannot_be_stored_is_in_the_log(gateway: Gateway) -> None:
+    @asynccontextmanager
+    async def away() -> AsyncGenerator[UnitOfWork]:
+        raise ServiceUnavailableError("Postgres does not answer.")
+        yield
+
+    app = create_app(dataclasses.replace(gateway.container, units=away))
+    async with gateway.user("admin-of-audit", role="admin") as known:
+        await known.get("/me")
+    async with dataclasses.replace(gateway, app=app).user("admin-of-audit", role="admin") as admin:
+        with captured_log() as log:
+            response = await admin.post("/api/rate-limit/user:somebody/reset")
+    assert response.status_code == 204
+    (line,) = log.events(message="audit entry not stored")
+    assert line["level"] == "error"
+    assert (line["entry"]["action"], line["entry"]["object_id"]) == ("admin.rate_limit_reset", "user:somebody")
 
 
 def test_every_route_that_changes_something_is_audited(gateway: Gateway) -> None:

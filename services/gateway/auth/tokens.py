@@ -8,6 +8,7 @@ import jwt
 from email_validator import EmailNotValidError, validate_email
 
 from models.errors import ForbiddenError, UnauthenticatedError
+from models.hygiene import plain_name
 from models.ids import UserId
 from models.json_values import normalise_json
 from models.token_claims import VERSION_CLAIM
@@ -120,7 +121,7 @@ def claims_of(payload: Mapping[str, Any]) -> UserClaims:
         id=UserId(subject),
         email=_email(payload.get("email")),
         role=normalise_json(role)[:50] if isinstance(role, str) and role else "user",
-        name=normalise_json(name)[:_MAX_NAME] if isinstance(name, str) and name else None,
+        name=plain_name(normalise_json(name)[:_MAX_NAME]) or None if isinstance(name, str) else None,
         created_at=_date(payload.get("created_at")),
         last_sign_in_at=_date(payload.get("last_sign_in_at")),
         token_version=version if isinstance(version, int) and not isinstance(version, bool) else None,
