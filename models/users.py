@@ -28,6 +28,7 @@ class User(BaseModel):
     Attributes:
         local: the account is kept here, with or without a password: its role is ours, not that of a token.
         token_version: our tokens and sessions of a local account count only with this number; a new password raises it.
+        tokens_not_before: tokens of another provider count only if they are younger: this id was erased then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class User(BaseModel):
     local: bool = False
     token_version: int = 0
     email_verified_at: datetime | None = None
+    tokens_not_before: datetime | None = None
     created_at: datetime
     updated_at: datetime
     last_login_at: datetime | None = None
@@ -66,7 +68,11 @@ class User(BaseModel):
 
 
 class UserClaims(BaseModel):
-    """What a verified token says about its user; `token_version` only if this installation made it."""
+    """What a verified token says about its user; `token_version` only if this installation made it.
+
+    Attributes:
+        issued_at: None if the token does not say, or nonsense.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,6 +82,7 @@ class UserClaims(BaseModel):
     name: str | None = None
     created_at: datetime | None = None
     last_sign_in_at: datetime | None = None
+    issued_at: datetime | None = None
     token_version: int | None = None
 
 

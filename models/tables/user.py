@@ -27,6 +27,7 @@ class UserRow(SQLModel, table=True):
     local: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     token_version: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     email_verified_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    tokens_not_before: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     created_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     updated_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     last_login_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
