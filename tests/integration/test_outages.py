@@ -10,7 +10,7 @@ from httpx2 import AsyncClient, Response
 from pydantic import SecretStr
 
 from infra.settings import PostgresSettings, RedisSettings, Settings, TemporalSettings
-from tests.gateway import Gateway, assert_refused, echo_graph_body, open_gateway
+from tests.gateway import Gateway, assert_refused, echo_graph_body, open_gateway, sleeper_graph_body
 from tests.operations import SECURED
 
 DEADLINE_SECONDS = 30
@@ -261,8 +261,9 @@ async def test_a_redis_that_accepts_and_never_answers_holds_nobody_up(links: tup
 async def test_without_temporal_all_that_is_only_read_is_served(links: tuple[Gateway, dict[str, Link]]) -> None:
     gateway, parts = links
     async with gateway.user() as client:
-        graph_id = (await client.post("/api/graphs", json=echo_graph_body())).json()["id"]
-        run_id = (await client.post(f"/api/graphs/{graph_id}/execute", json={"inputs": {"x": 1}})).json()["id"]
+        # One that has not ended by itself, should another test have started a worker.
+        graph_id = (await client.post("/api/graphs", json=sleeper_graph_body(60))).json()["id"]
+        run_id = (await client.post(f"/api/graphs/{graph_id}/execute")).json()["id"]
         await parts["temporal"].cut()
         for path in (
             "/me",
