@@ -17,16 +17,18 @@ from infra.settings import Settings
 from services.gateway.auth.dependencies import AnyUser
 from services.gateway.main import serve
 
-POOL = 10
+POOL = 4
 STATEMENT = "SELECT id, email, name, created_at FROM users WHERE id = $1"
 
 
 def _add_read(app: FastAPI, url: str, path: str) -> None:
     pools: list[asyncpg.Pool] = []
+    opening = asyncio.Lock()
 
     async def read(user_id: str) -> dict[str, str]:
-        if not pools:
-            pools.append(await asyncpg.create_pool(url, min_size=POOL, max_size=POOL))
+        async with opening:
+            if not pools:
+                pools.append(await asyncpg.create_pool(url, min_size=POOL, max_size=POOL))
         row = await pools[0].fetchrow(STATEMENT, user_id)
         return {"id": row["id"], "email": row["email"]} if row else {}
 
