@@ -75,7 +75,7 @@ def _kind_of(principal: Principal | None) -> ActorKind:
         return ActorKind.USER
     if principal.api_key_id is not None:
         return ActorKind.API_KEY
-    return ActorKind.SESSION if getattr(principal, "session", None) is not None else ActorKind.USER
+    return ActorKind.SESSION if principal.session is not None else ActorKind.USER
 
 
 class AuditTrail:
