@@ -10,8 +10,11 @@ from infra.stores.accounts import SqlAccountStore, SqlMailTokenStore, SqlPrefere
 from infra.stores.api_keys import SqlApiKeyStore
 from infra.stores.audit_log import SqlAuditLog
 from infra.stores.awaited_events import SqlAwaitedEventStore
+from infra.stores.erasures import SqlErasureStore
 from infra.stores.execution_controls import SqlControlStore
 from infra.stores.executions import SqlExecutionStore
+from infra.stores.external_identities import SqlExternalIdentityStore
+from infra.stores.first_setup import SqlFirstSetupStore
 from infra.stores.graph_settings import SqlGraphSettingsStore
 from infra.stores.graphs import SqlGraphStore
 from infra.stores.idempotency_keys import SqlIdempotencyStore
@@ -28,6 +31,9 @@ class SqlUnitOfWork:
         self.accounts = SqlAccountStore(session)
         self.refresh_tokens = SqlRefreshTokenStore(session)
         self.mail_tokens = SqlMailTokenStore(session)
+        self.identities = SqlExternalIdentityStore(session)
+        self.erasures = SqlErasureStore(session)
+        self.first_setup = SqlFirstSetupStore(session)
         self.preferences = SqlPreferenceStore(session)
         self.api_keys = SqlApiKeyStore(session)
         self.graphs = SqlGraphStore(session)

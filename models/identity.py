@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from models.api_keys import ApiKey
-from models.errors import InvalidRequestError
+from models.errors import InvalidRequestError, UnauthenticatedError
 from models.ids import UserId
 from models.pages import Page, PageRequest
 from models.users import User, UserStatus
@@ -34,6 +34,10 @@ _MIN_DIFFERENT_CHARACTERS: Final = 4
 
 class WeakPasswordError(InvalidRequestError):
     code = "weak_password"
+
+
+class ErasedUserError(UnauthenticatedError):
+    """A token that was made before its user was erased."""
 
 
 def check_password(password: str, *, email: str) -> str:

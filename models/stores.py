@@ -10,12 +10,15 @@ from typing import Protocol
 
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
 from models.controls import ControlRecord
+from models.erasure import ErasureStore
 from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
+from models.first_setup import FirstSetupStore
 from models.graph import Graph, GraphSummary
 from models.graph_settings import GraphSettings, GraphSettingsChange
 from models.identity import AccountStore, MailTokenStore, PreferenceStore, RefreshTokenStore, UserDirectory
 from models.ids import ApiKeyId, GraphExecId, GraphId, NodeExecId, NodeId, PresetId, UserId
+from models.oidc import ExternalIdentityStore
 from models.pages import Page, PageRequest
 from models.ports import AuditLog
 from models.presets import Preset, PresetChange
@@ -35,7 +38,10 @@ class UserStore(UserDirectory, Protocol):
     async def ensure(self, claims: UserClaims, *, now: datetime) -> User:
         """The user of a verified token: made on first sight; role and last login follow the token.
 
-        The role of a local account is its own.
+        The role of a local account is its own. Who was erased is made anew only by a token from after that.
+
+        Raises:
+            ErasedUserError: the token is older, or does not say.
         """
         ...
 
@@ -297,6 +303,15 @@ class UnitOfWork(Protocol):
 
     @property
     def mail_tokens(self) -> MailTokenStore: ...
+
+    @property
+    def identities(self) -> ExternalIdentityStore: ...
+
+    @property
+    def erasures(self) -> ErasureStore: ...
+
+    @property
+    def first_setup(self) -> FirstSetupStore: ...
 
     @property
     def preferences(self) -> PreferenceStore: ...

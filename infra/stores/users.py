@@ -11,8 +11,10 @@ from sqlmodel import SQLModel, col
 
 from infra.stores.all_tables import import_all_tables
 from models.errors import NotFoundError
+from models.identity import ErasedUserError
 from models.ids import UserId
 from models.pages import Page, PageRequest
+from models.tables.erased_user import ErasedUserRow
 from models.tables.execution import GraphExecutionRow
 from models.tables.graph import GraphRow
 from models.tables.user import UserRow
@@ -62,6 +64,14 @@ class SqlUserStore:
         }
         # Another request with the same new token may be a moment ahead; then its row counts.
         await self._session.execute(insert(UserRow).values(values).on_conflict_do_nothing(index_elements=["id"]))
+        # Asked afterwards, because the insertion waits for the end of an erasure that is under way.
+        erased_at = await self._session.scalar(
+            select(func.max(ErasedUserRow.erased_at)).where(col(ErasedUserRow.user_id) == claims.id)
+        )
+        if erased_at is not None:
+            if claims.issued_at is None or claims.issued_at <= erased_at:
+                raise ErasedUserError("Token has expired")
+            return await self._change(claims.id, {"tokens_not_before": erased_at}, now=now)
         row = await self._session.get_one(UserRow, claims.id)
         return to_user(row)
 

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 
 class ExternalIdentityRow(SQLModel, table=True):
-    """`subject` is what the provider `issuer` calls somebody, and never gives to another; addresses may change hands."""
+    """`subject` is what the provider `issuer` calls somebody for ever; addresses may change hands."""
 
     __tablename__ = "external_identities"  # pyright: ignore[reportAssignmentType]
 
