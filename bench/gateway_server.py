@@ -13,6 +13,7 @@ import asyncpg
 import uvicorn
 from fastapi import FastAPI
 
+from infra.logging import configure_logging
 from infra.settings import Settings
 from services.gateway.auth.dependencies import AnyUser
 from services.gateway.main import serve
@@ -47,6 +48,7 @@ def bare(url: str) -> FastAPI:
 async def main() -> None:
     kind, shared = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
     settings = Settings()
+    configure_logging(settings.app, process="gateway")
     url = settings.postgres.database_url.get_secret_value()
     if kind == "product":
         await serve(settings, sockets=[shared], extend=lambda app: _add_read(app, url, "/api/bench-read/{user_id}"))
