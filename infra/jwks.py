@@ -1,15 +1,9 @@
 """Fetches the keys that an identity provider publishes."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-import httpx2
-import orjson
-
-from models.errors import ServiceUnavailableError
-
-MAX_BYTES: Final = 262_144
-_SECONDS: Final = 5.0
+from infra.provider_http import ProviderHttp
 
 
 class HttpJwks:
@@ -17,30 +11,10 @@ class HttpJwks:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = httpx2.AsyncClient(timeout=_SECONDS, follow_redirects=False)
+        self._http = ProviderHttp("What JWT_JWKS_URL names")
 
     async def fetch(self) -> Mapping[str, Any]:
-        try:
-            async with self._client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer:
-                if answer.status_code != 200:
-                    raise _away(f"it answers {answer.status_code}")
-                body = bytearray()
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > MAX_BYTES:
-                        raise _away("its answer is too large")
-            document = orjson.loads(body)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _away(type(error).__name__) from error
-        except ValueError as error:
-            raise _away("its answer is not JSON") from error
-        if not isinstance(document, dict):
-            raise _away("its answer is no key set")
-        return document  # pyright: ignore[reportUnknownVariableType]
+        return await self._http.get(self._url)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
-
-
-def _away(reason: str) -> ServiceUnavailableError:
-    return ServiceUnavailableError(f"The keys at JWT_JWKS_URL cannot be had: {reason}.")
+        await self._http.aclose()

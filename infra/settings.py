@@ -191,6 +191,11 @@ class IdentitySettings(_Settings):
     auth_registration: Literal["auto", "open", "closed"] = Field(
         default="auto", description="Whether anybody may register; auto: in development"
     )
+    auth_setup: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether a gateway that knows no administrator logs a code with which the first is made; "
+        "auto: in production",
+    )
     auth_require_verified_email: bool = Field(
         default=False, description="Whether people prove their address before they can log in"
     )
@@ -212,6 +217,33 @@ class IdentitySettings(_Settings):
     auth_session_on_abnormal_frequency: SessionPolicy = Field(
         default="record", description="record, re-login or revoke"
     )
+
+
+class OidcSettings(_Settings):
+    """An OpenID Connect provider where people log in with their browsers."""
+
+    oidc_issuer: str | None = Field(
+        default=None, description="What the provider calls itself, for example https://id.example.com/realms/main"
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the provider calls us")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="What we prove that with; without it PKCE alone protects logins"
+    )
+    oidc_scopes: str = Field(default="openid email profile", description="Scopes to ask for, openid among them")
+    oidc_return_paths: str = Field(
+        default="/", description="Paths of ours that a login may end at, comma separated, exact; the first by default"
+    )
+    oidc_registration: Literal["open", "closed"] = Field(
+        default="open", description="closed: only people who have an account here can log in"
+    )
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(self.oidc_scopes.split())
+
+    @property
+    def return_paths(self) -> tuple[str, ...]:
+        return _listed(self.oidc_return_paths)
 
 
 class MailSettings(_Settings):
@@ -312,6 +344,7 @@ class Settings:
     codec: CodecSettings = field(default_factory=CodecSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     rate_limits: RateLimitSettings = field(default_factory=RateLimitSettings)
@@ -330,6 +363,7 @@ SETTINGS_CLASSES: tuple[type[BaseSettings], ...] = (
     CodecSettings,
     AuthSettings,
     IdentitySettings,
+    OidcSettings,
     MailSettings,
     GatewaySettings,
     RateLimitSettings,
@@ -380,6 +414,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         codec=read_group(CodecSettings, values),
         auth=read_group(AuthSettings, values),
         identity=read_group(IdentitySettings, values),
+        oidc=read_group(OidcSettings, values),
         mail=read_group(MailSettings, values),
         gateway=read_group(GatewaySettings, values),
         rate_limits=read_group(RateLimitSettings, values),

@@ -1,7 +1,7 @@
 """What authentication is made of: the part of the composition root that knows its adapters."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -11,7 +11,9 @@ from redis.asyncio import Redis
 from infra.attempts import RedisAttempts
 from infra.jwks import HttpJwks
 from infra.mail import BackgroundMailer, open_mailer
+from infra.oidc_provider import HttpOidcProvider
 from infra.passwords import Argon2Passwords
+from infra.pending_logins import RedisPendingLogins
 from infra.postgres import Database
 from infra.sessions import RedisSessionStore
 from infra.settings import Environment, Settings
@@ -21,8 +23,10 @@ from models.sessions import IssuePolicy, SessionIssue, SessionRules
 from models.stores import UnitOfWorkFactory
 from services.gateway.auth.authenticator import Authenticator
 from services.gateway.auth.events import AuthEvents
+from services.gateway.auth.id_tokens import IdTokenVerifier
+from services.gateway.auth.oidc_parts import CALLBACK_PATH, OidcParts
 from services.gateway.auth.published_keys import PublishedKeys
-from services.gateway.auth.settings import AuthConfigError, AuthOptions, verify_settings
+from services.gateway.auth.settings import AuthConfigError, AuthOptions, OidcOptions, verify_settings
 from services.gateway.auth.tokens import TokenVerifier
 
 
@@ -37,6 +41,7 @@ class AuthParts:
     passwords: Argon2Passwords
     attempts: RedisAttempts
     mailer: BackgroundMailer
+    oidc: OidcParts | None
 
 
 @asynccontextmanager
@@ -50,7 +55,11 @@ async def open_auth(
     clock: Clock,
 ) -> AsyncGenerator[AuthParts]:
     """The parts for verified options. At the end mail that was taken is sent."""
+    stack = AsyncExitStack()
     source = HttpJwks(options.jwks_url) if options.jwks_url else None
+    if source is not None:
+        stack.push_async_callback(source.aclose)
+    oidc = _open_oidc(options, options.oidc, redis=redis, clock=clock, stack=stack) if options.oidc else None
     published = (
         PublishedKeys(source, clock=clock, lifetime=options.jwks_lifetime, pause=options.jwks_pause) if source else None
     )
@@ -75,11 +84,24 @@ async def open_auth(
             passwords=Argon2Passwords(),
             attempts=RedisAttempts(redis),
             mailer=mailer,
+            oidc=oidc,
         )
     finally:
         await mailer.drain()
-        if source is not None:
-            await source.aclose()
+        await stack.aclose()
+
+
+def _open_oidc(
+    options: AuthOptions, oidc: OidcOptions, *, redis: "Redis", clock: Clock, stack: AsyncExitStack
+) -> OidcParts:
+    secret = oidc.client_secret.get_secret_value() if oidc.client_secret else ""
+    provider = HttpOidcProvider(issuer=oidc.issuer, client_id=oidc.client_id, client_secret=secret or None, clock=clock)
+    stack.push_async_callback(provider.aclose)
+    keys = PublishedKeys(
+        provider, clock=clock, lifetime=options.jwks_lifetime, pause=options.jwks_pause, setting="OIDC_ISSUER"
+    )
+    verifier = IdTokenVerifier(keys, issuer=oidc.issuer, client_id=oidc.client_id, leeway=options.leeway)
+    return OidcParts(options=oidc, provider=provider, pending=RedisPendingLogins(redis), id_tokens=verifier)
 
 
 def auth_options(settings: Settings, *, trusted_origins: tuple[str, ...] = ()) -> AuthOptions:
@@ -127,7 +149,26 @@ def auth_options(settings: Settings, *, trusted_origins: tuple[str, ...] = ()) -
             ),
             trusted_origins=(*trusted_origins, *_console_origin(settings)),
             console_url=settings.mail.console_url.rstrip("/"),
+            setup_open=identity.auth_setup == "on" or (identity.auth_setup == "auto" and production),
+            oidc=_oidc_options(settings),
         )
+    )
+
+
+def _oidc_options(settings: Settings) -> OidcOptions | None:
+    oidc = settings.oidc
+    if not oidc.oidc_issuer and not oidc.oidc_client_id:
+        return None
+    if not oidc.oidc_issuer or not oidc.oidc_client_id:
+        raise AuthConfigError("OIDC_ISSUER and OIDC_CLIENT_ID go together: set both or neither.")
+    return OidcOptions(
+        issuer=oidc.oidc_issuer,
+        client_id=oidc.oidc_client_id,
+        client_secret=oidc.oidc_client_secret,
+        redirect_uri=settings.mail.console_url.rstrip("/") + CALLBACK_PATH,
+        scopes=oidc.scopes,
+        return_paths=oidc.return_paths,
+        registration_open=oidc.oidc_registration == "open",
     )
 
 

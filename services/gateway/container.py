@@ -19,6 +19,7 @@ from services.gateway.rate_limit.gate import RateGate
 
 if TYPE_CHECKING:
     from services.gateway.auth.authenticator import Authenticator
+    from services.gateway.auth.oidc_parts import OidcParts
     from services.gateway.auth.settings import AuthOptions
     from services.gateway.auth.tokens import TokenVerifier
 
@@ -44,6 +45,7 @@ class Container:
     Attributes:
         block_services: ports for blocks that run directly, by name (see `BlockContext.services`).
         checks: what `/ready` asks, by part.
+        oidc: None where nobody logs in at a provider elsewhere.
         codec: None where the Temporal Web UI gets nothing decoded.
     """
 
@@ -68,6 +70,7 @@ class Container:
     rate_gate: RateGate
     metrics: GatewayMetrics
     checks: Mapping[str, HealthCheck]
+    oidc: "OidcParts | None" = None
     block_services: Mapping[str, Any] = field(default_factory=dict[str, Any])
     codec: PayloadTranslator | None = None
     codec_token: SecretStr | None = None

@@ -107,6 +107,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             passwords=parts.passwords,
             attempts=parts.attempts,
             mailer=parts.mailer,
+            oidc=parts.oidc,
             background=background,
             blocks=blocks or discover_blocks(),
             blobs=blobs,

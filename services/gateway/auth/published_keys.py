@@ -28,13 +28,23 @@ class PublishedKeys:
     Args:
         lifetime: after it the keys are fetched again; those known meanwhile count until an answer comes.
         pause: between two fetches at least, however many unknown ids are asked for.
+        setting: which setting names the source, for operators.
     """
 
-    def __init__(self, source: JwksSource, *, clock: Clock, lifetime: timedelta, pause: timedelta) -> None:
+    def __init__(
+        self,
+        source: JwksSource,
+        *,
+        clock: Clock,
+        lifetime: timedelta,
+        pause: timedelta,
+        setting: str = "JWT_JWKS_URL",
+    ) -> None:
         self._source = source
         self._clock = clock
         self._lifetime = lifetime
         self._pause = pause
+        self._setting = setting
         self._keys: Mapping[tuple[str | None, str], jwt.PyJWK] = {}
         self._fetched_at: datetime | None = None
         self._tried_at: datetime | None = None
@@ -53,7 +63,7 @@ class PublishedKeys:
                 await self._fetch()
             known = self._keys.get((kid, algorithm))
         if self._fetched_at is None or self._is_due(MAX_STALE, self._fetched_at):
-            raise ServiceUnavailableError("JWT_JWKS_URL gives no keys: is it right, and does it answer?")
+            raise ServiceUnavailableError(f"{self._setting} gives no keys: is it right, and does it answer?")
         return known
 
     async def _fetch(self) -> None:

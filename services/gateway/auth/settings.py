@@ -22,6 +22,7 @@ MIN_SECRET_CHARACTERS: Final = 32
 
 ALGORITHMS: Final = tuple(f"{family}{bits}" for family in ("HS", "RS", "ES") for bits in (256, 384, 512))
 _CURVES: Final = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
+_LOCAL_PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9._~/-]*", re.ASCII)
 _MARKER: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 
 
@@ -29,6 +30,25 @@ class AuthConfigError(ConfigurationError):
     """Settings with which nobody could be told from anybody."""
 
     code = "auth_configuration_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcOptions:
+    """An OpenID Connect provider where people log in with their browsers.
+
+    Attributes:
+        redirect_uri: where the provider sends browsers back to, as it is registered there.
+        return_paths: where a login may end, exact; the first is the default.
+        registration_open: whether somebody without an account gets one.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: SecretStr | None = field(default=None, repr=False)
+    redirect_uri: str
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    return_paths: tuple[str, ...] = ("/",)
+    registration_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +61,7 @@ class AuthOptions:
         jwks_url: where published keys are; they count beside `verify_key`.
         built_in: whether accounts with passwords are kept here.
         console_url: without a slash at its end.
+        setup_open: whether a setup code makes the first administrator.
     """
 
     production: bool = False
@@ -64,6 +85,8 @@ class AuthOptions:
     sessions: SessionRules = field(default_factory=SessionRules)
     trusted_origins: tuple[str, ...] = ()
     console_url: str = "http://127.0.0.1:8000"
+    setup_open: bool = False
+    oidc: OidcOptions | None = None
 
     @property
     def symmetric(self) -> bool:
@@ -103,9 +126,20 @@ def verify_settings(options: AuthOptions) -> AuthOptions:
         raise AuthConfigError("JWT_VERIFY_KEY is empty. Set it to the key that your bearer tokens are signed with.")
     if options.built_in:
         _check_minting(options)
+    if options.oidc is not None:
+        _check_oidc(options.oidc, production=options.production)
     if options.production and not options.cookie_secure:
         raise AuthConfigError("AUTH_COOKIE_SECURE=false sends sessions in the clear; production refuses it.")
     return options
+
+
+def _check_oidc(oidc: OidcOptions, *, production: bool) -> None:
+    _check_url("OIDC_ISSUER", oidc.issuer, production=production)
+    _check_url("CONSOLE_URL", oidc.redirect_uri, production=production)
+    if "openid" not in oidc.scopes:
+        raise AuthConfigError("OIDC_SCOPES lacks openid, without which no provider says who somebody is.")
+    if not oidc.return_paths or not all(map(_LOCAL_PATH.fullmatch, oidc.return_paths)):
+        raise AuthConfigError("OIDC_RETURN_PATHS must list paths of this gateway, each beginning with one slash.")
 
 
 def _check_key(options: AuthOptions, key: str) -> None:
