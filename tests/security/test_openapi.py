@@ -16,7 +16,8 @@ from tests.gateway import Gateway, assert_refused, open_gateway
 from tests.operations import DOCUMENT, LIMITED, OPERATIONS, SECURED, Operation
 
 UNDOCUMENTED = {"/", "/docs", "/metrics", "/static/{name}", "/static/swagger-start.js"}
-UNDOCUMENTED_BELOW = "/codec/"
+UNDOCUMENTED_BELOW = ("/codec/", "/external-api/")
+"""The external API has a document of its own."""
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 
