@@ -31,6 +31,8 @@ class AuditAction(StrEnum):
     PASSWORD_RESET_REQUESTED = "auth.password_reset_requested"  # noqa: S105
     PASSWORD_RESET = "auth.password_reset"  # noqa: S105
     EMAIL_VERIFIED = "auth.email_verified"
+    IDENTITY_LINKED = "auth.identity_linked"
+    SETUP_DONE = "auth.setup_done"
     SESSION_REVOKED = "auth.session_revoked"
     SESSION_SUSPICIOUS = "auth.session_suspicious"
 

@@ -27,6 +27,7 @@ from services.gateway.features.graphs.router import router as graphs
 from services.gateway.features.health.router import router as health
 from services.gateway.features.identity.router import router as identity
 from services.gateway.features.metrics.router import router as metrics
+from services.gateway.features.oidc.router import router as oidc
 from services.gateway.features.presets.router import router as presets
 from services.gateway.features.rate_limits.router import router as rate_limits
 from services.gateway.features.reviews.router import router as reviews
@@ -85,6 +86,7 @@ def add_routes(app: FastAPI) -> None:
     app.include_router(docs)
     for router in (
         identity,
+        oidc,
         sessions,
         users,
         admin_users,

@@ -14,6 +14,8 @@ CHINESE_BY_CODE: Final[Mapping[str, str]] = {
     "idempotency_key_reused": "该 Idempotency-Key 已用于另一个请求。",
     "unauthenticated": "需要身份验证。",
     "weak_password": "密码强度不足。",
+    "oidc_login_failed": "身份提供商登录失败，请重新开始。",
+    "address_not_proven": "该邮箱地址已有账户，且尚未验证归属。",
     "invalid_mail_token": "链接无效或已过期。",
     "csrf_failed": "请求缺少有效的 CSRF 令牌，请刷新页面后重试。",
     "forbidden": "没有权限执行此操作。",

@@ -35,7 +35,11 @@ _RANGES: Final = ("4XX", "5XX")
 
 _UNSAFE: Final = frozenset({"post", "put", "patch", "delete"})
 _SIGNING_IN: Final = "/api/auth/"
-_MORE: Final[Mapping[str, tuple[int, ...]]] = {"/api/auth/session": (404,)}
+_MORE: Final[Mapping[str, tuple[int, ...]]] = {
+    "/api/auth/session": (404,),
+    "/api/auth/oidc/login": (404,),
+    "/api/auth/oidc/callback": (404, 409),
+}
 """Codes of single paths beyond those that follow from what the operation is."""
 
 _RUNS: Final = frozenset({"execute_graph", "execute_graph_version", "execute_preset"})

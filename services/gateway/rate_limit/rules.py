@@ -12,6 +12,7 @@ LIMITED_PREFIXES: Final = ("/api", "/external-api", "/rate-limit", "/me", "/mcp"
 
 _LIMITED_BELOW: Final = tuple(f"{prefix}/" for prefix in LIMITED_PREFIXES)
 _SIGNING_IN: Final = re.compile(r"/api/auth/(?!user(/|$)|logout|sessions(/|$)).+", re.ASCII)
+_COMING_BACK: Final = "/api/auth/oidc/callback"
 _CODEC_FACTOR: Final = 10
 """The Temporal Web UI asks for the payloads of each event on its own."""
 
@@ -62,6 +63,6 @@ class RateRules:
         """The rule of a request; None if it is not limited."""
         if not is_limited(path):
             return None
-        if method == "POST" and _SIGNING_IN.fullmatch(path):
+        if path == _COMING_BACK or (method == "POST" and _SIGNING_IN.fullmatch(path)):
             return self.auth
         return self.codec if path.startswith("/codec/") else self.default
