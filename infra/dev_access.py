@@ -25,7 +25,9 @@ async def ensure_dev_api_key(database_url: str, *, user_id: str, raw_key: str) -
         async with UnitsOfWork(database)() as unit:
             owner = UserId(user_id)
             if await unit.users.find(owner) is None:
-                await unit.users.ensure(UserClaims(id=owner, email=LOCAL_USER_EMAIL, name=LOCAL_USER_NAME), now=now)
+                await unit.users.ensure(
+                    UserClaims(id=owner, email=LOCAL_USER_EMAIL, name=LOCAL_USER_NAME, issued_at=now), now=now
+                )
             await unit.api_keys.ensure(
                 ApiKey(
                     id=ApiKeyId(new_id()),

@@ -14,23 +14,32 @@ _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Tasks of this process. What is under way when it dies is lost: use it for what people can ask for again."""
+    """Tasks of this process. What is under way when it dies is lost: use it for what people can ask for again.
+
+    Work that `resumes` is begun again by the next process, so nobody waits for it at the end: it may take hours.
+    """
 
     def __init__(self) -> None:
         self._under_way: set[asyncio.Task[None]] = set()
+        self._resuming: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    def start(self, work: Coroutine[Any, Any, None], *, name: str, resumes: bool = False) -> None:
         """Raises ServiceUnavailableError if too much is under way."""
-        if len(self._under_way) >= MAX_UNDER_WAY:
+        under_way = self._resuming if resumes else self._under_way
+        if len(under_way) >= MAX_UNDER_WAY:
             work.close()
             raise ServiceUnavailableError(f"Too much is under way to begin {name!r}.")
         task = asyncio.create_task(_guarded(work, name), name=name)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
 
     async def drain(self) -> None:
-        """Waits until everything begun so far has ended."""
+        """Waits until everything begun so far has ended; cancels what resumes."""
+        resuming = list(self._resuming)
+        for task in resuming:
+            task.cancel()
         await asyncio.gather(*self._under_way)
+        await asyncio.gather(*resuming, return_exceptions=True)
 
 
 async def _guarded(work: Coroutine[Any, Any, None], name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from models.api_keys import KEY_PREFIX, APIKeyManager, ApiKeyStatus
 from models.audit import ActorKind, AuditAction
 from models.errors import ForbiddenError, UnauthenticatedError
-from models.identity import CredentialLookup, secret_hash
+from models.identity import CredentialLookup, ErasedUserError, secret_hash
 from models.ports import Clock
 from models.sessions import IssuePolicy, SessionProblem, SessionStore
 from models.stores import UnitOfWorkFactory
@@ -68,7 +68,8 @@ class Authenticator:
     ) -> Principal:
         """The principal of a bearer token, an API key or a session; the first that is there counts.
 
-        A key may come as bearer. A user is made with the first valid token of another identity provider.
+        A key may come as bearer. A user is made with the first valid token of another identity provider; one who
+        was erased only by a token from after that, as somebody new.
 
         Raises:
             UnauthenticatedError: with the reason, which never quotes the credential.
@@ -81,7 +82,7 @@ class Authenticator:
 
     async def _find(self, *, bearer: str | None, api_key: str | None, session: SessionCredential | None) -> Principal:
         if not self._enabled:
-            return await self._of_claims(_LOCAL_CLAIMS)
+            return await self._of_claims(_LOCAL_CLAIMS.model_copy(update={"issued_at": self._clock.now()}))
         if bearer is not None and not bearer.startswith(KEY_PREFIX):
             return await self._of_claims(await self._tokens.verify(bearer))
         raw = bearer or api_key
@@ -100,6 +101,8 @@ class Authenticator:
             if claims.token_version != user.token_version:
                 raise UnauthenticatedError("Token has expired")
             return Principal(user=user)
+        if user is not None and _is_from_before(claims, user):
+            raise ErasedUserError("Token has expired")
         if user is not None and not _brings_news(claims, user):
             return Principal(user=user)
         async with self._units() as unit:
@@ -152,6 +155,12 @@ class Authenticator:
             async with self._units() as unit:
                 await unit.api_keys.touch(key, now=now)
         return Principal(user=user, permissions=key.permissions, api_key_id=key.id)
+
+
+def _is_from_before(claims: UserClaims, user: User) -> bool:
+    """Whether the token was made for an earlier account with the same id, which was erased."""
+    erased_at = user.tokens_not_before
+    return erased_at is not None and (claims.issued_at is None or claims.issued_at <= erased_at)
 
 
 def _brings_news(claims: UserClaims, user: User) -> bool:

@@ -12,6 +12,7 @@ from models.ids import UserId, new_id
 from models.stores import UnitOfWork
 from models.token_claims import token_claims
 from models.users import User
+from services.gateway.auth.browser_sessions import BrowserSessions
 from services.gateway.auth.events import AuthEvents
 from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.sign_in import demand_built_in
@@ -33,6 +34,7 @@ class TokenIssuer:
         self._options = container.auth
         self._clock = container.clock
         self._events = AuthEvents(container.units, container.clock)
+        self._sessions = BrowserSessions(container)
 
     async def begin(self, unit: UnitOfWork, user: User) -> TokenPair:
         """The first tokens of a login."""
@@ -42,7 +44,8 @@ class TokenIssuer:
     async def refresh(self, raw: str, origin: RequestOrigin) -> TokenPair:
         """New tokens for a refresh token, which is used up.
 
-        One that was used before is in the hands of two: all tokens of its login end.
+        One that was used before is in the hands of two: all tokens of its login end, and so does every bearer token
+        and session of the user, because nobody knows which of them the thief has made.
 
         Raises:
             UnauthenticatedError: it is not good, or no longer.
@@ -50,19 +53,23 @@ class TokenIssuer:
         """
         demand_built_in(self._options.built_in)
         now = self._clock.now()
-        pair, suspended = None, False
+        pair, suspended, stolen_from = None, False, None
         async with self._units() as unit:
             token = await unit.refresh_tokens.lock(secret_hash(raw))
             account = await unit.accounts.find(token.user_id) if token else None
             if token is not None and token.used_at is not None:
                 await unit.refresh_tokens.revoke_family(token.family_id, now=now)
                 if token.revoked_at is None:
+                    stolen_from = token.user_id
+                    await unit.accounts.raise_token_version(token.user_id, now=now)
                     await self._events.record(AuditAction.REFRESH_REUSED, origin, user_id=token.user_id, unit=unit)
             elif token is not None and account is not None and token.revoked_at is None and now < token.expires_at:
                 suspended = account.user.is_suspended
                 if not suspended:
                     await unit.refresh_tokens.mark_used(token.hash, now=now)
                     pair = await self._issue(unit, account.user, family_id=token.family_id, ends=token.expires_at)
+        if stolen_from is not None:
+            await self._sessions.end_all(stolen_from)
         if suspended:
             raise ForbiddenError("This account is suspended.")
         if pair is None:

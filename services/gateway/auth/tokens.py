@@ -124,6 +124,7 @@ def claims_of(payload: Mapping[str, Any]) -> UserClaims:
         name=plain_name(normalise_json(name)[:_MAX_NAME]) or None if isinstance(name, str) else None,
         created_at=_date(payload.get("created_at")),
         last_sign_in_at=_date(payload.get("last_sign_in_at")),
+        issued_at=_date(payload.get("iat")),
         token_version=version if isinstance(version, int) and not isinstance(version, bool) else None,
     )
 

@@ -1,22 +1,21 @@
 """Suspending and erasing users: first they can do nothing more, then their runs end, then their data goes."""
 
-import structlog
-
-from models.errors import ConflictError, NotFoundError, ServiceUnavailableError
-from models.ids import UserId
+from models.erasure import Erasure
+from models.errors import ConflictError, NotFoundError
+from models.ids import GraphExecId, UserId
 from models.users import User, UserStatus
 from services.gateway.auth.browser_sessions import BrowserSessions
 from services.gateway.container import Container
+from services.gateway.erasures import Erasures
 from services.gateway.run_control import RunControl, StopMode
-
-_log = structlog.get_logger(__name__)
 
 
 class UserAdministration:
     def __init__(self, container: Container, *, administrator: User) -> None:
         self._units = container.units
         self._clock = container.clock
-        self._blobs = container.blobs
+        self._background = container.background
+        self._erasures = Erasures(container)
         self._runs = RunControl(container)
         self._sessions = BrowserSessions(container)
         self._administrator = administrator
@@ -54,17 +53,22 @@ class UserAdministration:
     async def erase(self, user_id: UserId) -> None:
         """Deletes a user and everything of theirs, for good; the audit log stays.
 
+        Runs that take longer to end, and blocks that hang, may write afterwards: that is cleaned up in the background.
+
         Raises:
             NotFoundError, ConflictError, ServiceUnavailableError: as for `suspend`.
         """
-        await self.suspend(user_id)
+        self._demand_other(user_id)
         async with self._units() as unit:
-            runs = await unit.users.erase(user_id)
-        for graph_exec_id in runs:
-            try:
-                await self._blobs.delete_prefix(f"runs/{graph_exec_id}/")
-            except (OSError, ServiceUnavailableError) as error:
-                _log.error("blobs of an erased user are left", graph_exec_id=graph_exec_id, reason=str(error))
+            open_runs = await unit.executions.list_open(user_id)
+        user = await self.suspend(user_id)
+        async with self._units() as unit:
+            runs = [*open_runs, *await unit.executions.list_open(user_id)]
+            erasure = Erasure(user_id, user.key_id, self._clock.now(), runs=tuple(dict.fromkeys(runs)))
+            erased_runs = await unit.users.erase(user_id)
+            await unit.erasures.add(erasure)
+        await self._erasures.delete_blobs(map(GraphExecId, erased_runs))
+        self._background.start(self._erasures.clean_up(erasure), name="erasure", resumes=True)
 
     def _demand_other(self, user_id: UserId) -> None:
         if user_id == self._administrator.id:

@@ -176,6 +176,9 @@ class IdentityService:
                 raise _bad_token()
             check_password(new, email=account.user.email)
             if account.user.email.casefold() == taken.email.casefold():
+                if account.user.email_verified_at is None:
+                    # Before that anybody may have connected a login elsewhere with an address of somebody else.
+                    await unit.identities.unlink_all(account.user.id)
                 # Whoever reads the mail of an address has proven it.
                 await unit.accounts.set_email(account.user.id, account.user.email, now=now)
         await self._set_password(account.user, new, AuditAction.PASSWORD_RESET, origin)
