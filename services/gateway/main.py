@@ -42,6 +42,8 @@ from services.gateway.auth_parts import auth_options, open_auth
 from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.container import Container
+from services.gateway.erasures import Erasures
+from services.gateway.features.identity.first_admin import FirstAdministrator
 from services.gateway.http_protocol import bounded_http_protocol
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.middleware.cors import ANY_ORIGIN
@@ -160,6 +162,8 @@ async def serve(
         extend: may add routes.
     """
     async with open_container(settings) as container:
+        await FirstAdministrator(container).announce()
+        container.background.start(Erasures(container).resume(), name="erasures", resumes=True)
         app = create_app(container)
         extend(app)
         server = _Server(

@@ -12,11 +12,20 @@ from perdure_client.models import Revoked, Session, Tokens
 class AccountCalls:
     """Accounts with passwords, where the gateway keeps them, and your logins. Keys and tokens for programs: `api_keys`.
 
-    `login`, `refresh` and `logout` need no key; everything else needs somebody's token: API keys are Forbidden.
+    `set_up`, `login`, `refresh` and `logout` need no key; all else needs somebody's token: API keys are Forbidden.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def set_up(self, setup_code: str, email: str, password: str) -> Tokens:
+        """Makes the first administrator of an installation, once, with the code in the log of its gateway.
+
+        Raises:
+            Unauthorized: it is not the code.
+            NotFound: there is an administrator, or none can be made this way.
+        """
+        return self._tokens("setup", {"token": setup_code, "email": email, "password": password})
 
     def login(self, email: str, password: str) -> Tokens:
         """Tokens for a password: `access_token` goes where an API key goes, and is good for about an hour.

@@ -12,7 +12,7 @@ from services.cli.connection import NothingRunsError, gateway_url
 from services.cli.login_store import StoredLogin, forget_login, keep_login, logins_file, read_logins
 from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption, UrlOption
 from services.cli.output import print_json
-from services.cli.secret_input import ask_password, first_line_of_stdin
+from services.cli.secret_input import ask_password, first_line_of_stdin, first_lines_of_stdin
 
 app = typer.Typer(help="Log in to a gateway, and out.", no_args_is_help=True)
 
@@ -44,6 +44,29 @@ def login(
         client.account.logout(tokens.refresh_token)
     keep_login(address, StoredLogin(key=made.plain_text_key, key_id=made.api_key.id, email=tokens.user.email))
     typer.echo(f"Logged in to {address} as {tokens.user.email}. The key is kept in {logins_file()}.")
+
+
+@app.command()
+def setup(
+    email: Annotated[str | None, typer.Option("--email", help="Your address; asked for if it is missing.")] = None,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read the setup code and the password from two lines of stdin.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+) -> None:
+    """Make the first administrator of an installation, with the setup code that its gateway has logged."""
+    address = gateway_url(home, url)
+    who = email or str(typer.prompt("E-mail address", err=True))
+    if stdin:
+        code, password = first_lines_of_stdin("setup code", "password")
+    else:
+        code = str(typer.prompt("Setup code", hide_input=True, err=True))
+        password = ask_password(twice=True)
+    with _client(address, None) as anonymous:
+        tokens = anonymous.account.set_up(code, who, password)
+        anonymous.account.logout(tokens.refresh_token)
+    typer.echo(f"{tokens.user.email} is administrator of {address}. Log in with `perdure auth login`.")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from services.gateway.auth.dependencies import Origin, Person
 from services.gateway.auth.sign_in import SignIn
 from services.gateway.auth.token_issuer import TokenIssuer
 from services.gateway.deps import GatewayContainer
+from services.gateway.features.identity.first_admin import FirstAdministrator
 from services.gateway.features.identity.schemas import (
     AcceptedOut,
     Address,
@@ -22,6 +23,7 @@ from services.gateway.features.identity.schemas import (
     PasswordResetIn,
     RefreshIn,
     RegistrationIn,
+    SetupIn,
     TokensOut,
     tokens_out,
 )
@@ -50,6 +52,23 @@ async def _no_store(response: Response) -> None:
 async def register(body: RegistrationIn, identity: Identity, origin: Origin) -> AcceptedOut:
     await identity.register(email=body.email, password=body.password.get_secret_value(), name=body.name, origin=origin)
     return AcceptedOut(message="If the address had no account, it has one now. We have sent it a mail.")
+
+
+@router.post(
+    "/setup",
+    operation_id="set_up",
+    summary="Make the first administrator, once, with the code in the gateway's log",
+    dependencies=[Depends(_no_store)],
+)
+async def set_up(body: SetupIn, container: GatewayContainer, origin: Origin) -> TokensOut:
+    user = await FirstAdministrator(container).make(
+        body.token.get_secret_value(),
+        email=body.email,
+        password=body.password.get_secret_value(),
+        origin=origin,
+    )
+    async with container.units() as unit:
+        return tokens_out(await TokenIssuer(container).begin(unit, user))
 
 
 @router.post("/login", operation_id="login", summary="Get tokens for a password", dependencies=[Depends(_no_store)])

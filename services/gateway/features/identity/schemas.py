@@ -36,6 +36,14 @@ class RefreshIn(_In):
     refresh_token: Secret
 
 
+class SetupIn(_In):
+    """`token`: the setup code from the log of the gateway. `password`: 8 to 256 characters."""
+
+    token: Secret
+    email: Address
+    password: Secret
+
+
 class PasswordChangeIn(_In):
     """`new_password`: 8 to 256 characters."""
 
