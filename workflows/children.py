@@ -58,7 +58,8 @@ class Children:
     @property
     def is_busy(self) -> bool:
         """Something is under way that continue-as-new would lose."""
-        return any(not child.started for child in self._children.values()) or len(self._tasks) > self._watching()
+        is_between = any(not child.started or child.report is not None for child in self._children.values())
+        return is_between or bool(self.finished) or len(self._tasks) > self._watching()
 
     def start(self, wait: ChildWait) -> None:
         child = self._children[wait.graph_exec_id] = _Child(wait.graph_exec_id, is_watched=True)

@@ -238,7 +238,7 @@ class Controls:
 
     def _refuse_early(self, parked: Parked | None, node_exec_id: NodeExecId) -> None:
         """The activity that begins the wait has recorded it and not told so yet: who asks should ask again."""
-        if parked is None and node_exec_id in self._nodes:
+        if parked is None and self._nodes.may_yet_wait(node_exec_id):
             _refuse("not_yet", f"Node execution {node_exec_id!r} is about to wait.")
 
     def _firing_of(self, node_exec_id: NodeExecId) -> Firing:

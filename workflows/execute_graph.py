@@ -355,7 +355,7 @@ class ExecuteGraphWorkflow(ControlledRun):
             before = (self._updates, self._signals)
             carried = await carrier.store(max_bytes=max_bytes)
             self._notice_cancellation()
-            if self._is_ending or (self._updates, self._signals) != before:
+            if self._is_ending or self._children.is_busy or (self._updates, self._signals) != before:
                 return  # what came meanwhile is not in the stored state
         workflow.continue_as_new(fresh.model_copy(update={"carried": carried}))
 

@@ -52,6 +52,7 @@ class _InFlight:
     Attributes:
         accepted: emissions that came ahead by signal and were taken.
         given: outputs an operator has put in place of the block's; it is being cancelled.
+        has_waited: it goes on after a wait.
     """
 
     firing: Firing
@@ -59,6 +60,7 @@ class _InFlight:
     queued_at: datetime
     accepted: int = 0
     given: tuple[BlockOutputItem, ...] | None = None
+    has_waited: bool = False
 
 
 class NodeExecutions:
@@ -87,6 +89,11 @@ class NodeExecutions:
 
     def __contains__(self, exec_id: NodeExecId) -> bool:
         return exec_id in self._in_flight
+
+    def may_yet_wait(self, exec_id: NodeExecId) -> bool:
+        """The execution is in flight and may be about to begin a wait."""
+        running = self._in_flight.get(exec_id)
+        return running is not None and not running.has_waited
 
     @property
     def has_news(self) -> bool:
@@ -207,7 +214,7 @@ class NodeExecutions:
             self._block_input(firing, node, exec_id, queued_at, timeout_seconds, resumption),
             **options.of_block(node, timeout_seconds),
         )
-        self._in_flight[exec_id] = _InFlight(firing, handle, queued_at)
+        self._in_flight[exec_id] = _InFlight(firing, handle, queued_at, has_waited=resumption is not None)
         handle.add_done_callback(lambda _: self._inbox.append(exec_id))
 
     def _block_input(

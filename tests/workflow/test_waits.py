@@ -132,7 +132,7 @@ async def test_what_may_not_be_edited_is_not(engine: Engine) -> None:
 
 async def test_a_decided_review_cannot_be_decided_again(engine: Engine) -> None:
     """Nor one that never was; and one of fifty who decide at once wins."""
-    nodes = [make_node("ask", "human_in_the_loop_block", data=1, name="?"), make_node("s", "sleep", seconds=1.0)]
+    nodes = [make_node("ask", "human_in_the_loop_block", data=1, name="?"), make_node("s", "sleep", seconds=600)]
     handle = await engine.start(make_graph(nodes, [], blocks=engine.blocks))
     [row] = await waiting(engine, handle, "ask")
 
@@ -146,6 +146,7 @@ async def test_a_decided_review_cannot_be_decided_again(engine: Engine) -> None:
     batches = [await asyncio.gather(*(decide() for _ in range(10))) for _ in range(5)]
     assert sum(map(sum, batches)) == 1
     assert await refused(handle, "submit_review", decision(NodeExecId(new_id()))) == "conflict"
+    await handle.signal("stop", StopRequest(grace_seconds=0))
     await handle.result()
 
 
