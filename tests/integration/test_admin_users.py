@@ -2,15 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from infra.migrate import database_for
 from infra.stores.all_tables import import_all_tables
+from infra.stores.execution_recorder import PostgresExecutionRecorder
 from models.api_keys import DEFAULT_PERMISSIONS
+from models.erasure import Erasure
+from models.errors import NotFoundError
+from models.ids import GraphExecId, GraphId, UserId, new_id
+from models.wire import RunIdentity, RunOpening
+from services.gateway.erasures import Erasures
 from tests.accounts import Person, browser, log_in
 from tests.gateway import Gateway, assert_refused, echo_graph_body, execute, save, sleeper_graph_body, until_status
 
@@ -146,3 +154,72 @@ async def test_an_erased_user_leaves_nothing_but_the_audit_log(gateway: Gateway,
         assert user_id in str(entries)
     again = await Person.register(gateway)
     assert (await again.login()).status_code == 200
+
+
+async def erase(gateway: Gateway, user_id: str) -> None:
+    async with administrator(gateway) as admin:
+        assert (await admin.delete(f"/api/admin/users/{user_id}")).status_code == 204
+
+
+async def test_a_token_from_before_the_erasure_brings_nobody_back(gateway: Gateway) -> None:
+    user_id, now = f"elsewhere-{uuid4()}", datetime.now(UTC)
+    old = [{"iat": now - timedelta(minutes=1)}, {"iat": None}]
+    async with gateway.user(user_id, iat=now - timedelta(minutes=1)) as client:
+        graph_id = await save(client, echo_graph_body())
+    await erase(gateway, user_id)
+    for claims in old:
+        async with gateway.user(user_id, **claims) as client:
+            assert_refused(await client.get("/me"), 401, "UNAUTHENTICATED")
+    # Whoever the provider still lets in is somebody new, and older tokens do not open the new account either.
+    async with gateway.user(user_id, iat=datetime.now(UTC) + timedelta(seconds=5)) as client:
+        assert (await client.get("/me")).status_code == 200
+        assert (await client.get("/api/graphs")).json() == []
+        assert (await client.get(f"/api/graphs/{graph_id}")).status_code == 404
+    for claims in old:
+        async with gateway.user(user_id, **claims) as client:
+            assert_refused(await client.get("/me"), 401, "UNAUTHENTICATED")
+
+
+async def erasure_of(gateway: Gateway, user_id: str) -> Erasure:
+    async with gateway.container.units() as unit:
+        return next(entry for entry in await unit.erasures.list_unfinished() if entry.user_id == user_id)
+
+
+async def test_what_a_run_writes_after_the_erasure_is_deleted_too(gateway: Gateway, worker: None) -> None:
+    user_id = f"elsewhere-{uuid4()}"
+    async with gateway.user(user_id) as client:
+        run_id = await execute(client, await save(client, sleeper_graph_body(300)))
+        await until_status(client, run_id, "RUNNING")
+    await erase(gateway, user_id)
+    erasure = await erasure_of(gateway, user_id)
+    assert run_id in erasure.runs
+    late = RunIdentity(
+        graph_exec_id=GraphExecId(run_id), graph_id=GraphId(new_id()), graph_version=1, user_id=UserId(user_id)
+    )
+    database = database_for(gateway.settings.postgres.database_url.get_secret_value(), application_name="test")
+    opening = RunOpening(inputs={}, created_at=datetime.now(UTC))
+    await PostgresExecutionRecorder(database).open_execution(late, opening)
+    await database.close()
+    await gateway.container.blobs.put(f"runs/{run_id}/late", b"late")
+    assert sum((await rows_of(gateway, user_id, run_id)).values()) > 0
+    await Erasures(gateway.container, grace=timedelta(0)).clean_up(erasure)
+    assert sum((await rows_of(gateway, user_id, run_id)).values()) == 0
+    with pytest.raises(NotFoundError):
+        await gateway.container.blobs.get(f"runs/{run_id}/late")
+    async with gateway.container.units() as unit:
+        assert user_id not in [entry.user_id for entry in await unit.erasures.list_unfinished()]
+
+
+async def test_cleaning_up_leaves_a_later_account_with_the_same_id_alone(gateway: Gateway, worker: None) -> None:
+    user_id = f"elsewhere-{uuid4()}"
+    async with gateway.user(user_id) as client:
+        await client.get("/me")
+    await erase(gateway, user_id)
+    erasure = await erasure_of(gateway, user_id)
+    async with gateway.user(user_id, iat=datetime.now(UTC) + timedelta(seconds=5)) as client:
+        graph_id = await save(client, echo_graph_body())
+        run_id = await execute(client, graph_id, x=1)
+        await until_status(client, run_id, "COMPLETED")
+        await Erasures(gateway.container, grace=timedelta(0)).clean_up(erasure)
+        assert (await client.get(f"/api/graphs/{graph_id}")).status_code == 200
+        assert (await client.get(f"/api/executions/{run_id}")).status_code == 200

@@ -12,7 +12,7 @@ from httpx2 import Response
 
 from models.identity import PasswordHasher
 from services.gateway.app import create_app
-from tests.accounts import PASSWORD, Person, browser, mail_token, mails_to, new_address
+from tests.accounts import PASSWORD, Person, browser, log_in, mail_token, mails_to, new_address
 from tests.gateway import Gateway, assert_refused
 
 NEW_PASSWORD = "another staple, quite correct"
@@ -275,3 +275,24 @@ async def test_secrets_are_in_no_answer_and_no_log(gateway: Gateway, capsys: pyt
         assert canary not in answer.text, path
     printed = capsys.readouterr()
     assert canary not in printed.out + printed.err
+
+
+async def test_a_refresh_token_that_comes_twice_ends_bearer_tokens_and_sessions_too(gateway: Gateway) -> None:
+    person = await Person.register(gateway)
+    stolen = (await person.tokens())["refresh_token"]
+    thief = (await post(gateway, "refresh", {"refresh_token": stolen})).json()
+    async with (
+        browser(gateway) as at_browser,
+        browser(gateway, Authorization=f"Bearer {thief['access_token']}") as client,
+    ):
+        await log_in(at_browser, person)
+        assert (await client.get("/me")).status_code == 200
+        assert_refused(await post(gateway, "refresh", {"refresh_token": stolen}), 401, "UNAUTHENTICATED")
+        assert_refused(await client.get("/me"), 401, "UNAUTHENTICATED")
+        assert_refused(await at_browser.get("/me"), 401, "UNAUTHENTICATED")
+    assert_refused(await post(gateway, "refresh", {"refresh_token": thief["refresh_token"]}), 401, "UNAUTHENTICATED")
+    # Whoever has the token, which is worth nothing now, cannot log its owner out again and again.
+    fresh = await person.tokens()
+    assert_refused(await post(gateway, "refresh", {"refresh_token": stolen}), 401, "UNAUTHENTICATED")
+    async with browser(gateway, Authorization=f"Bearer {fresh['access_token']}") as client:
+        assert (await client.get("/me")).status_code == 200
