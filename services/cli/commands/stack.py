@@ -18,6 +18,7 @@ from services.cli.stack_control import start_detached, stop_stack
 app = typer.Typer()
 
 NOT_RUNNING = 3
+_ADMINISTRATOR = "Administrator:     perdure users create --email you@example.com --admin --ask-password"
 _START_SECONDS = 180.0
 _STOP_SECONDS = 90.0
 _POLL_SECONDS = 0.1
@@ -39,7 +40,9 @@ def up(
         if as_json:
             print_json(running)
         else:
-            typer.echo(_summary(running) if detach else f"{_summary(running)}\nCtrl-C stops it.")
+            typer.echo(f"{_summary(running)}\n{_ADMINISTRATOR}")
+            if not detach:
+                typer.echo("Ctrl-C stops it.")
 
     folder = StackHome(home)
     folder.create()
