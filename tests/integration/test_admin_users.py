@@ -202,7 +202,8 @@ async def test_what_a_run_writes_after_the_erasure_is_deleted_too(gateway: Gatew
     await database.close()
     await gateway.container.blobs.put(f"runs/{run_id}/late", b"late")
     assert sum((await rows_of(gateway, user_id, run_id)).values()) > 0
-    await Erasures(gateway.container, grace=timedelta(0)).clean_up(erasure)
+    # As a gateway does that starts after the one that erased has died.
+    await Erasures(gateway.container, grace=timedelta(0)).resume()
     assert sum((await rows_of(gateway, user_id, run_id)).values()) == 0
     with pytest.raises(NotFoundError):
         await gateway.container.blobs.get(f"runs/{run_id}/late")

@@ -2,14 +2,18 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest_asyncio
-from httpx2 import Response
+from httpx2 import AsyncClient, ConnectError, Response
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from infra.embedded.ports import free_port
 from infra.embedded.postgres import PostgresServer
 from infra.migrate import database_for, upgrade_database
 from infra.settings import IdentitySettings, PostgresSettings, Settings
@@ -17,7 +21,9 @@ from models.ids import new_id
 from services.gateway.features.identity.first_admin import FirstAdministrator
 from tests.accounts import PASSWORD, Person, browser, new_address
 from tests.gateway import Gateway, assert_refused, open_gateway
+from tests.gateway_processes import gateway_environment, gateway_process
 from tests.log_capture import captured_log
+from tests.polling import eventually
 
 
 @pytest_asyncio.fixture
@@ -94,6 +100,38 @@ async def test_the_log_tells_the_code_readably(fresh: Gateway) -> None:
     with captured_log() as log:
         await FirstAdministrator(fresh.container).announce()
     assert len(log.events(setup_code=code)) == 1
+
+
+async def test_a_gateway_that_starts_tells_the_code_and_the_command_line_takes_it(
+    gateway_settings: Settings, new_database: str, tmp_path: Path
+) -> None:
+    settings = replace(gateway_settings, postgres=PostgresSettings(database_url=SecretStr(new_database)))
+    port = free_port()
+    environment = gateway_environment(settings, GATEWAY_PORT=str(port), AUTH_SETUP="on", LOG_FILES="off")
+    log = tmp_path / "gateway.log"
+    with log.open("wb") as printed:
+        async with gateway_process(environment, log=printed):
+            await eventually(lambda: "setup_code" in log.read_text())
+            (code,) = re.findall(r'"setup_code": ?"([0-9a-f]{64})"', log.read_text())
+            url = f"http://127.0.0.1:{port}"
+            async with AsyncClient(base_url=url) as client:
+                await eventually(partial(is_ready, client))
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "services.cli.main", "auth", "setup", "--stdin"),
+                *("--email", "first@example.com", "--url", url),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            output, _ = await process.communicate(f"{code}\n{PASSWORD}\n".encode())
+            assert process.returncode == 0
+            assert b"first@example.com is administrator of" in output
+
+
+async def is_ready(client: AsyncClient) -> bool:
+    try:
+        return (await client.get("/ready")).status_code == 200
+    except ConnectError:
+        return False
 
 
 async def test_guesses_are_few(fresh: Gateway) -> None:

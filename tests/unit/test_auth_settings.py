@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.settings import AppSettings, AuthSettings, Environment, IdentitySettings, Settings
-from services.gateway.auth.settings import AuthConfigError, AuthOptions, verify_settings
+from services.gateway.auth.settings import AuthConfigError, AuthOptions, OidcOptions, verify_settings
 from services.gateway.auth_parts import auth_options
 from tests.signing_keys import a_key
 
@@ -21,6 +21,15 @@ def options(**changes: Any) -> AuthOptions:
     return AuthOptions(**{"verify_key": SecretStr(SECRET), **changes})
 
 
+def oidc(**changes: Any) -> OidcOptions:
+    values = {
+        "issuer": "https://id.example.com",
+        "client_id": "perdure",
+        "redirect_uri": "https://gateway.example.com/api/auth/oidc/callback",
+    }
+    return OidcOptions(**{**values, **changes})
+
+
 @pytest.mark.parametrize(
     "accepted",
     [
@@ -31,8 +40,10 @@ def options(**changes: Any) -> AuthOptions:
         options(algorithm="ES256", verify_key=EC.public_pem, built_in=False),
         options(verify_key="", jwks_url="https://id.example.com/keys", built_in=False),
         options(enabled=False, verify_key=""),
+        options(oidc=oidc(return_paths=("/", "/graphs/new")), production=True),
+        options(oidc=oidc(issuer="http://127.0.0.1:9000"), production=True),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_good_settings_pass(accepted: AuthOptions) -> None:
     assert verify_settings(accepted) is accepted
@@ -41,6 +52,14 @@ def test_good_settings_pass(accepted: AuthOptions) -> None:
 @pytest.mark.parametrize(
     ("refused", "named"),
     [
+        (options(oidc=oidc(scopes=("email",))), "OIDC_SCOPES"),
+        (options(oidc=oidc(issuer="id.example.com")), "OIDC_ISSUER"),
+        (options(oidc=oidc(issuer="http://id.example.com"), production=True), "OIDC_ISSUER"),
+        (options(oidc=oidc(redirect_uri="http://gateway.example.com/x"), production=True), "CONSOLE_URL"),
+        (options(oidc=oidc(return_paths=())), "OIDC_RETURN_PATHS"),
+        (options(oidc=oidc(return_paths=("//evil.example.com",))), "OIDC_RETURN_PATHS"),
+        (options(oidc=oidc(return_paths=("/", "https://evil.example.com"))), "OIDC_RETURN_PATHS"),
+        (options(oidc=oidc(return_paths=("/\\evil.example.com",))), "OIDC_RETURN_PATHS"),
         (options(verify_key=""), "JWT_VERIFY_KEY is empty"),
         (options(verify_key="   "), "JWT_VERIFY_KEY is empty"),
         (options(verify_key="x" * 31, production=True), "31 characters"),
@@ -65,7 +84,7 @@ def test_good_settings_pass(accepted: AuthOptions) -> None:
         (options(jwks_url="http://id.example.com/keys", production=True), "in production"),
         (options(console_url="console"), "CONSOLE_URL"),
     ],
-    ids=range(20),
+    ids=range(28),
 )
 def test_bad_settings_say_what_to_change(refused: AuthOptions, named: str) -> None:
     with pytest.raises(AuthConfigError, match=named) as caught:
