@@ -12,7 +12,6 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.reminders import ReminderActivities
-
     from models.execution import ExecutionStatus
     from models.ids import NodeExecId
     from models.values import Values

@@ -235,4 +235,4 @@ async def _get_sub_graphs(unit: UnitOfWork, graph: Graph) -> tuple[Graph, ...]:
     async def find(reference: GraphReference) -> Graph | None:
         return await unit.graphs.find(graph.user_id, reference.graph_id, version=reference.version)
 
-    return await load_sub_graphs(graph, find)
+    return (await load_sub_graphs(graph, find)).graphs
