@@ -18,10 +18,16 @@ _SECRET_KEYS: Final = re.compile(
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_TEXT: Final = (
     (re.compile(r"\bagpt_[A-Za-z0-9_-]{16,}"), f"agpt_{MASK}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (
+        # One attempt per run of such characters: one for each `eyJ` would take time with the square of its length.
+        re.compile(
+            r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{0,64}?\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+        ),
+        rf"\1{MASK}",
+    ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
     (re.compile(r"\b(sk|pk|rk|ghp|gho|ghs|xox[abprs])([-_])[A-Za-z0-9_-]{16,}"), rf"\1\2{MASK}"),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE), rf"\1:{MASK}@"),
+    (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), rf"\1:{MASK}@"),
     (
         re.compile(
             r"(?i)([\"']?\b(?:[a-z0-9]+[_-])?(?:password|passwd|secret|token|api[_-]?key|authorization|cookie)"
@@ -36,6 +42,12 @@ _SUSPICIOUS: Final = (
     *("sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "ghp_", "gho_", "ghs_", "ghp-", "gho-", "ghs-", "xox"),
 )
 """Without any of these a text holds nothing that `_SECRET_TEXT` masks; most texts have none."""
+
+MAX_TEXT: Final = 16_384
+"""Characters of a text that are logged; of a longer one the middle is left out."""
+
+_LONGEST_SECRET: Final = 4_096
+"""Characters of a secret that is masked even where a long text is cut."""
 
 _COLOR: Final = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
 
@@ -70,6 +82,16 @@ def _names_secret(key: str) -> bool:
 
 
 def _redact_text(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return _masked(text)
+    kept = MAX_TEXT // 2
+    # Around the cuts more is masked than kept: half a secret has no shape to know it by.
+    first = _masked(text[: kept + _LONGEST_SECRET])[:-_LONGEST_SECRET]
+    last = _masked(text[-kept - _LONGEST_SECRET :])[_LONGEST_SECRET:]
+    return f"{first} [{len(text) - 2 * kept} characters left out] {last}"
+
+
+def _masked(text: str) -> str:
     lowered = text.lower()
     if not any(part in lowered for part in _SUSPICIOUS):
         return text

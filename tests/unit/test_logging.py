@@ -8,7 +8,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from infra.log_redaction import redact
+from infra.log_redaction import MAX_TEXT, redact
 from infra.logging import configure_logging
 from infra.settings import AppSettings
 
@@ -143,3 +143,33 @@ def test_what_looks_like_a_secret_is_masked(text: object) -> None:
 def test_ordinary_words_stay() -> None:
     text = "15 tokens, the password was changed, see https://example.com/a?page=2"
     assert redact({"keys": 3, "tokens_used": 7, "reason": text}) == {"keys": 3, "tokens_used": 7, "reason": text}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "part", ["a.", "eyJ-", "eyJa.", "a://", "a://b:", "token ", 'password="', "bearer  ", "agpt_-"]
+)
+def test_no_text_takes_time_with_the_square_of_its_length(part: str) -> None:
+    masked = redact("token " + part * (1_000_000 // len(part)))
+    assert isinstance(masked, str)
+    assert len(masked) < MAX_TEXT + 100
+
+
+def test_of_a_long_text_both_ends_are_kept_and_no_half_of_a_secret() -> None:
+    for offset in range(-len(TOKEN), 1):
+        before = "." * (MAX_TEXT // 2 + offset - 1) + " "
+        after = " " + "." * (MAX_TEXT // 2 + offset - 1)
+        masked = str(redact(f"begin {before[6:]}{TOKEN} {'.' * MAX_TEXT} {TOKEN}{after[:-4]} end"))
+        assert masked.startswith("begin ")
+        assert masked.endswith(" end")
+        assert "characters left out" in masked
+        assert "eyJ" not in masked
+        assert "c2lnbmF0" not in masked
+
+
+@pytest.mark.parametrize("text", [f"x-{TOKEN}", f"--url=a.{TOKEN}", "-dpostgres+x.y://me:pass-word-1@db/x"])
+def test_what_stands_before_a_secret_does_not_hide_it(text: str) -> None:
+    masked = str(redact(text))
+    assert "***" in masked
+    assert "eyJ" not in masked
+    assert "pass-word-1" not in masked
