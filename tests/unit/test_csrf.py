@@ -47,6 +47,7 @@ def test_changing_needs_the_token_of_the_session(method: str) -> None:
         ("https://evil.example.org", False),
         ("https://evil.example.org/https://api.example.com", False),
         ("null", False),
+        ("http://[eyJ-", False),
         ("", False),
     ],
 )

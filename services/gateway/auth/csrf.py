@@ -50,6 +50,13 @@ def check_origin(connection: HTTPConnection, options: AuthOptions) -> None:
         if connection.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             raise CsrfError("Requests of other sites are refused.")
         return
-    if origin in options.trusted_origins or urlsplit(origin).netloc == connection.headers.get("Host"):
-        return
-    raise CsrfError("Requests of other sites are refused.")
+    if origin not in options.trusted_origins and _host_of(origin) != connection.headers.get("Host"):
+        raise CsrfError("Requests of other sites are refused.")
+
+
+def _host_of(origin: str) -> str:
+    """With the port; empty, which no host is, for what is no origin."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
