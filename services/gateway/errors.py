@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import httpx2
@@ -43,6 +44,13 @@ from models.json_values import normalise_json
 from services.gateway.messages import localise
 
 RETRY_AFTER_SECONDS: Final = 2
+MAX_FIELDS: Final = 50
+"""Invalid fields that an answer names."""
+
+MAX_FIELD_TEXT: Final = 300
+"""Characters of each text about an invalid field: some repeat what the caller sent."""
+
+_MAX_LOC_PARTS: Final = 20
 
 _STATUS: Final[Mapping[type[AppError], int]] = {
     InvalidRequestError: 400,
@@ -149,7 +157,10 @@ def _problem(error: Exception) -> _Problem:
     if isinstance(error, AppError):
         return _app_problem(error)
     if isinstance(error, RequestValidationError):
-        fields = [{"type": e["type"], "loc": list(e["loc"]), "msg": e["msg"]} for e in error.errors()]
+        fields = [
+            {"type": e["type"], "loc": [_cut(part) for part in e["loc"][:_MAX_LOC_PARTS]], "msg": _cut(e["msg"])}
+            for e in islice(error.errors(), MAX_FIELDS)
+        ]
         message = "; ".join(f"{'.'.join(map(str, field['loc']))}: {field['msg']}" for field in fields[:5])
         return _Problem(422, "validation_error", Severity.LOW, Category.VALIDATION, message, fields, {}, {})
     if isinstance(error, HTTPException):
@@ -160,6 +171,10 @@ def _problem(error: Exception) -> _Problem:
         text = str(error.detail)
         return _Problem(error.status_code, code, severity, category, text, text, {}, error.headers or {})
     return _Problem(500, AppError.code, Severity.HIGH, Category.SYSTEM, _UNEXPECTED, _UNEXPECTED, {}, {})
+
+
+def _cut(text: str | int) -> str | int:
+    return f"{text[:MAX_FIELD_TEXT]}…" if isinstance(text, str) and len(text) > MAX_FIELD_TEXT else text
 
 
 def upstream_error(error: httpx2.HTTPError) -> UpstreamError:

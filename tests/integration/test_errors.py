@@ -1,15 +1,18 @@
 """Whatever goes wrong, the answer has one form, and what nobody foresaw can be found in the log."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from fastapi import HTTPException as FastAPIHTTPException
+from fastapi.exceptions import RequestValidationError
 from httpx2 import ASGITransport, AsyncClient, ConnectError, HTTPStatusError, Request, Response
 
 from models.errors import AppError, InsufficientCreditsError, RateLimitExceededError, Severity, UpstreamError
 from services.gateway.app import create_app
+from services.gateway.errors import MAX_FIELDS, error_response
 from services.gateway.messages import CHINESE_BY_CODE
 from tests.gateway import ORIGIN, Gateway, assert_refused
 from tests.log_capture import captured_log
@@ -176,3 +179,11 @@ async def test_every_secured_route_documents_how_it_refuses(client: AsyncClient)
             path,
         )
         assert ("x-required-permissions" in operation) != ("x-required-role" in operation), (method, path)
+
+
+def test_an_answer_about_invalid_fields_does_not_repeat_the_request() -> None:
+    error = {"type": "missing", "loc": ("body", "x" * 100_000, *range(1_000)), "msg": "y" * 100_000}
+    answer = error_response(RequestValidationError([error] * 1_000))
+    assert answer.status_code == 422
+    assert len(json.loads(bytes(answer.body))["detail"]) == MAX_FIELDS
+    assert len(answer.body) < 100_000
