@@ -101,9 +101,10 @@ async def set_account_password(settings: Settings, *, email: str, password: str,
             account = await unit.accounts.find_by_email(email)
             if account is None:
                 raise NotFoundError(f"There is no account with the address {email!r} that is kept here.")
-            await unit.refresh_tokens.revoke_all(account.user.id, now=now)
-            await unit.mail_tokens.delete_all(account.user.id)
-            return await unit.accounts.set_password(account.user.id, hashed, now=now)
+            user = await unit.accounts.set_password(account.user.id, hashed, now=now)
+            await unit.refresh_tokens.revoke_all(user.id, now=now)
+            await unit.mail_tokens.delete_all(user.id)
+            return user
     finally:
         await database.close()
 

@@ -65,13 +65,17 @@ class PasswordAccount:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A stored refresh token. `family_id` is shared by all that one login led to."""
+    """A stored refresh token; `token_version` is the user's when it was made.
+
+    `family_id` is shared by all that one login led to.
+    """
 
     hash: str = field(repr=False)
     family_id: str
     user_id: UserId
     created_at: datetime
     expires_at: datetime
+    token_version: int
     used_at: datetime | None = None
     revoked_at: datetime | None = None
 
@@ -123,6 +127,13 @@ class AccountStore(Protocol):
 
     async def find(self, user_id: UserId) -> PasswordAccount | None: ...
 
+    async def hold(self, user_id: UserId) -> User | None:
+        """The user as they are now, whom nobody else can change until the unit of work ends.
+
+        Whoever changes a user and what is theirs takes the user first: two who wait for each other would both fail.
+        """
+        ...
+
     async def create(self, user: User, *, password_hash: str | None) -> bool:
         """Makes an account in one statement; False if a local account has the address, whatever its case."""
         ...
@@ -151,6 +162,8 @@ class RefreshTokenStore(Protocol):
         """Also forgets expired ones of the same user."""
         ...
 
+    async def find_owner(self, token_hash: str) -> UserId | None: ...
+
     async def lock(self, token_hash: str) -> RefreshToken | None:
         """A token that nobody else can use until the unit of work ends."""
         ...
@@ -166,6 +179,8 @@ class MailTokenStore(Protocol):
     async def replace(self, token: MailToken) -> None:
         """Stores a token; earlier ones of the same user and purpose are no longer good."""
         ...
+
+    async def find_owner(self, token_hash: str) -> UserId | None: ...
 
     async def take(self, token_hash: str, purpose: MailPurpose, *, now: datetime) -> MailToken | None:
         """The token, which is gone with it; None if it is unknown, for something else, or expired."""

@@ -44,6 +44,12 @@ class SqlAccountStore:
     async def find(self, user_id: UserId) -> PasswordAccount | None:
         return await self._find(_accounts().where(col(UserRow.id) == user_id))
 
+    async def hold(self, user_id: UserId) -> User | None:
+        # Rows that only refer to the user are not held up.
+        same = select(UserRow).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
+        row = (await self._session.scalars(same.execution_options(populate_existing=True))).one_or_none()
+        return to_user(row) if row else None
+
     async def _find(self, statement: "Select[UserRow, str]") -> PasswordAccount | None:
         row = (await self._session.execute(statement.execution_options(populate_existing=True))).one_or_none()
         return PasswordAccount(user=to_user(row[0]), password_hash=row[1]) if row else None
@@ -130,6 +136,11 @@ class SqlRefreshTokenStore:
         values = {name: getattr(token, name) for name in RefreshToken.__slots__}
         await self._session.execute(insert(RefreshTokenRow).values(values))
 
+    async def find_owner(self, token_hash: str) -> UserId | None:
+        owner = select(col(RefreshTokenRow.user_id)).where(col(RefreshTokenRow.hash) == token_hash)
+        found = await self._session.scalar(owner)
+        return None if found is None else UserId(found)
+
     async def lock(self, token_hash: str) -> RefreshToken | None:
         statement = select(RefreshTokenRow).where(col(RefreshTokenRow.hash) == token_hash).with_for_update()
         row = (await self._session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
@@ -160,6 +171,11 @@ class SqlMailTokenStore:
         await self._session.execute(delete(MailTokenRow).where(*same))
         values = {name: getattr(token, name) for name in MailToken.__slots__}
         await self._session.execute(insert(MailTokenRow).values({**values, "purpose": token.purpose.value}))
+
+    async def find_owner(self, token_hash: str) -> UserId | None:
+        owner = select(col(MailTokenRow.user_id)).where(col(MailTokenRow.hash) == token_hash)
+        found = await self._session.scalar(owner)
+        return None if found is None else UserId(found)
 
     async def take(self, token_hash: str, purpose: MailPurpose, *, now: datetime) -> MailToken | None:
         statement = (

@@ -105,6 +105,10 @@ class SqlUserStore:
         runs = select(col(GraphExecutionRow.id)).where(col(GraphExecutionRow.user_id) == user_id)
         graphs = select(col(GraphRow.id)).where(col(GraphRow.user_id) == user_id)
         import_all_tables()
+        # As everybody who changes what is theirs: the user first.
+        await self._session.execute(
+            select(col(UserRow.id)).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
+        )
         run_ids = (await self._session.scalars(runs)).all()
         tables = [table for table in reversed(SQLModel.metadata.sorted_tables) if not table.info.get(KEPT_ON_ERASURE)]
         # Rows that name the user only through a run or a graph go first, while that still tells whose they are.

@@ -73,6 +73,7 @@ class RefreshTokenRow(SQLModel, table=True):
     user_id: str = Field(sa_column=_owner())
     created_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    token_version: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
 

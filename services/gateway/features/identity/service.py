@@ -99,6 +99,7 @@ class IdentityService:
         now, hashed = self._clock.now(), secret_hash(token)
         proven = False
         async with self._units() as unit:
+            await _hold_owner(unit, hashed)
             change = await unit.mail_tokens.take(hashed, MailPurpose.CHANGE, now=now)
             proof = change or await unit.mail_tokens.take(hashed, MailPurpose.VERIFICATION, now=now)
             account = await unit.accounts.find(proof.user_id) if proof else None
@@ -170,6 +171,7 @@ class IdentityService:
         now = self._clock.now()
         check_password(new, email="")
         async with self._units() as unit:
+            await _hold_owner(unit, secret_hash(token))
             taken = await unit.mail_tokens.take(secret_hash(token), MailPurpose.RESET, now=now)
             account = await unit.accounts.find(taken.user_id) if taken else None
             if taken is None or account is None or account.user.is_suspended:
@@ -224,6 +226,13 @@ class IdentityService:
             )
         )
         return raw
+
+
+async def _hold_owner(unit: UnitOfWork, token_hash: str) -> None:
+    """Takes the user of a token that was mailed before the token, as everybody does."""
+    owner = await unit.mail_tokens.find_owner(token_hash)
+    if owner is not None:
+        await unit.accounts.hold(owner)
 
 
 def _bad_token() -> BadMailTokenError:
