@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from models.api_keys import DEFAULT_PERMISSIONS, ApiKey, ApiKeyStatus, Permission
 from services.gateway.text_fields import PlainName, RichDescription
 
-Permissions = Annotated[frozenset[Permission], Field(min_length=1)]
+Permissions = Annotated[frozenset[Permission], Field(fail_fast=True, min_length=1, max_length=len(Permission))]
 """A key that may do nothing is a mistake."""
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from models.controls import ControlAction, ControlAnswer, ControlRecord
 
 MAX_REASON: Final = 500
+MAX_OUTPUTS: Final = 50_000
 MAX_SECONDS: Final = 10 * 365 * 86_400.0
 
 Id = Annotated[str, Field(min_length=1, max_length=255)]
@@ -26,7 +27,10 @@ class ReasonIn(BaseModel):
 class OutputsIn(ReasonIn):
     """What a node execution emits instead of its block: values by pin, or [pin, value] pairs in their order."""
 
-    outputs: dict[str, list[Any]] | list[tuple[str, Any]]
+    outputs: (
+        Annotated[dict[str, Annotated[list[Any], Field(max_length=MAX_OUTPUTS)]], Field(fail_fast=True)]
+        | Annotated[list[tuple[str, Any]], Field(fail_fast=True, max_length=MAX_OUTPUTS)]
+    )
 
     def emissions(self) -> "Iterator[tuple[str, Any]]":
         if isinstance(self.outputs, list):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from activities.planning.node_options import emitted
 from models.execution import ExecutionStatus
@@ -37,7 +37,7 @@ class ExecuteIn(BaseModel):
 
     inputs: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(default_factory=dict)
     credentials_inputs: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(default_factory=dict)
-    nodes_input_masks: Annotated[dict[str, dict[str, Any]], BeforeValidator(_or_empty)] = Field(
+    nodes_input_masks: Annotated[dict[str, dict[str, Any]], FailFast(), BeforeValidator(_or_empty)] = Field(
         default_factory=dict[str, dict[str, Any]]
     )
 

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, cast
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Discriminator, FailFast, Field, Tag
+
+from models.plan import MAX_NODES
 
 MAX_ID: Final = 255
+MAX_LISTED_NODES: Final = 4 * MAX_NODES
+"""Of a body. Beyond MAX_NODES, which is for a graph that runs, the answer says what to do."""
+
+MAX_LINKS: Final = 10 * MAX_NODES
+MAX_SUB_GRAPHS: Final = 1_000
 
 
 def _or_empty(value: object) -> object:
@@ -61,13 +68,19 @@ class GraphIn(_Lenient):
     instructions: Annotated[str, Field(max_length=50_000)] | None = None
     recommended_schedule_cron: Annotated[str, Field(max_length=100)] | None = None
     is_active: bool | None = None
-    nodes: Annotated[list[NodeIn], BeforeValidator(_or_list)] = Field(default_factory=list[NodeIn])
-    links: Annotated[list[LinkIn], BeforeValidator(_or_list)] = Field(default_factory=list[LinkIn])
+    nodes: Annotated[list[NodeIn], FailFast(), BeforeValidator(_or_list), Field(max_length=MAX_LISTED_NODES)] = Field(
+        default_factory=list[NodeIn]
+    )
+    links: Annotated[list[LinkIn], FailFast(), BeforeValidator(_or_list), Field(max_length=MAX_LINKS)] = Field(
+        default_factory=list[LinkIn]
+    )
     version: Annotated[int | None, BeforeValidator(_whole_or_none)] = Field(
         default=None, description="Tells graphs of one id apart; a saved graph gets its own."
     )
-    sub_graphs: Annotated[list["GraphIn"], BeforeValidator(_or_list)] = Field(
-        default_factory=list["GraphIn"], description="Graphs that agent nodes run; they are saved as new ones too."
+    sub_graphs: Annotated[list["GraphIn"], FailFast(), BeforeValidator(_or_list), Field(max_length=MAX_SUB_GRAPHS)] = (
+        Field(
+            default_factory=list["GraphIn"], description="Graphs that agent nodes run; they are saved as new ones too."
+        )
     )
     marketplace_name: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     created_at: Any = Field(default=None, exclude=True)

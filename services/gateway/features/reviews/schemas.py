@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator
 
 from models.reviews import Review, ReviewStatus
 
@@ -35,7 +35,7 @@ class ReviewActionIn(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    reviews: Annotated[list[ReviewDecisionIn], Field(max_length=MAX_DECISIONS)]
+    reviews: Annotated[list[ReviewDecisionIn], FailFast(), Field(max_length=MAX_DECISIONS)]
 
     @field_validator("reviews")
     @classmethod

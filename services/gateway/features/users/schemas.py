@@ -70,7 +70,7 @@ class PreferencesIn(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    preferences: dict[NotificationKind, bool] | None = None
+    preferences: Annotated[dict[NotificationKind, bool], Field(fail_fast=True)] | None = None
     daily_limit: Annotated[int, Field(ge=0, le=1_000)] | None = None
 
 
