@@ -1,26 +1,21 @@
 """The first administrator: made by whoever can read the log of a gateway that knows none."""
 
 import hmac
-from datetime import timedelta
 from hashlib import sha256
-from typing import Final
 
 import structlog
 
 from models.audit import AuditAction
 from models.errors import ConflictError, NotFoundError, UnauthenticatedError
 from models.first_setup import FirstSetup
-from models.identity import AttemptBudget, check_password, new_secret
+from models.identity import check_password, new_secret
 from models.ids import UserId, new_id
 from models.users import ROLE_ADMIN, User, new_owner_key_id
-from services.gateway.auth.attempts import demand_attempt
+from services.gateway.auth.attempts import demand_attempt, setup_budget
 from services.gateway.auth.events import AuthEvents
 from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.settings import AuthOptions
 from services.gateway.container import Container
-
-_ATTEMPTS: Final = 10
-_WINDOW: Final = timedelta(minutes=15)
 
 _log = structlog.get_logger(__name__)
 
@@ -68,9 +63,7 @@ class FirstAdministrator:
         """
         if not _is_open(self._options):
             raise _nothing_to_do()
-        # Nobody guesses the code; this spares the log and the hasher, from each place on its own.
-        budget = AttemptBudget(f"setup:{origin.address}", _ATTEMPTS, _WINDOW)
-        await demand_attempt(self._attempts, self._clock, budget)
+        await demand_attempt(self._attempts, self._clock, setup_budget(origin.address))
         async with self._units() as unit:
             setup = await unit.first_setup.lock()
             done = setup is None or setup.used_at is not None or await unit.first_setup.has_administrator()
