@@ -13,6 +13,7 @@ from models.errors import ServiceUnavailableError
 from models.ids import UserId
 from models.sessions import (
     MAX_NOTED_ISSUES,
+    TOLD_EVERY,
     IssuePolicy,
     NotedIssue,
     Session,
@@ -27,7 +28,8 @@ REMEMBERED_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 _USE: Final = """
 -- KEYS: session. ARGV: now, timeout and memory of expired ones in milliseconds, address, user agent,
--- requests per minute, policies by issue (JSON), most notes. Answers problem, fields, issues, policy.
+-- requests per minute, policies by issue (JSON), most notes, milliseconds in which an issue is news once.
+-- Answers problem, fields, issues, policy, news.
 local kept = redis.call('HGETALL', KEYS[1])
 if #kept == 0 then return {'session_not_found'} end
 local s = {}
@@ -35,10 +37,15 @@ for i = 1, #kept, 2 do s[kept[i]] = kept[i + 1] end
 local now, absolute, expires = tonumber(ARGV[1]), tonumber(s.absolute_ms), tonumber(s.expires_ms)
 if not absolute or not expires or not s.data then return {'validation_error'} end
 if now >= expires or now >= absolute then return {'session_expired'} end
-local policies, issues, worst = cjson.decode(ARGV[7]), {}, ''
+local policies, issues, news, worst = cjson.decode(ARGV[7]), {}, {}, ''
 local rank = {[''] = 0, record = 1, ['re-login'] = 2, revoke = 3}
 local function notice(issue)
     table.insert(issues, issue)
+    local told = tonumber(s['told_' .. issue])
+    if not told or now - told >= tonumber(ARGV[9]) then
+        table.insert(news, issue)
+        redis.call('HSET', KEYS[1], 'told_' .. issue, ARGV[1])
+    end
     if rank[policies[issue]] > rank[worst] then worst = policies[issue] end
 end
 if s.address ~= ARGV[4] then notice('ip_change') end
@@ -66,7 +73,7 @@ elseif worst ~= 're-login' then
         'expires_ms', s.expires_ms)
     redis.call('PEXPIREAT', KEYS[1], string.format('%d', tonumber(s.expires_ms) + tonumber(ARGV[3])))
 end
-return {'', cjson.encode(s), table.concat(issues, ','), worst}
+return {'', cjson.encode(s), table.concat(issues, ','), worst, table.concat(news, ',')}
 """
 _CREATE: Final = """
 -- KEYS: session, index of its user. ARGV: hash, created and end of life and of memory in milliseconds, most sessions,
@@ -148,6 +155,7 @@ class RedisSessionStore:
             self._rules.max_requests_per_minute,
             self._policies,
             MAX_NOTED_ISSUES,
+            _milliseconds(TOLD_EVERY),
         ]
         try:
             answer = await self._use(keys=[_key(session_hash)], args=arguments)
@@ -159,8 +167,8 @@ class RedisSessionStore:
             session = _session(json.loads(answer[1]))
         except (ValueError, KeyError, TypeError, ValidationError):
             return SessionCheck(problem=SessionProblem.INVALID)
-        issues = tuple(SessionIssue(name) for name in answer[2].split(",") if name)
-        return SessionCheck(session=session, issues=issues, policy=IssuePolicy(answer[3]) if answer[3] else None)
+        policy = IssuePolicy(answer[3]) if answer[3] else None
+        return SessionCheck(session=session, issues=_issues(answer[2]), news=_issues(answer[4]), policy=policy)
 
     async def list_of_user(self, user_id: UserId, *, now: datetime) -> Sequence[Session]:
         try:
@@ -214,6 +222,10 @@ def _session(fields: Mapping[str, Any]) -> Session:
             "issues": [NotedIssue(issue=entry["issue"], at=_at(entry["at_ms"])) for entry in noted],
         }
     )
+
+
+def _issues(names: str) -> tuple[SessionIssue, ...]:
+    return tuple(SessionIssue(name) for name in names.split(",") if name)
 
 
 def _key(session_hash: str) -> str:

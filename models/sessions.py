@@ -14,6 +14,9 @@ ABSOLUTE_LIFETIME: Final = timedelta(days=30)
 
 MAX_NOTED_ISSUES: Final = 20
 
+TOLD_EVERY: Final = timedelta(minutes=10)
+"""However often an issue of a session comes back, it is news only once within this time."""
+
 
 class SessionProblem(StrEnum):
     """Why a session does not count."""
@@ -95,6 +98,8 @@ class SessionCheck(BaseModel):
     session: Session | None = None
     problem: SessionProblem | None = None
     issues: tuple[SessionIssue, ...] = ()
+    news: tuple[SessionIssue, ...] = ()
+    """Those of the issues that were none within `TOLD_EVERY` before: what the audit log has not been told."""
     policy: IssuePolicy | None = None
     """The strictest of the policies of the issues."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from models.errors import ServiceUnavailableError
 from models.ids import UserId
 from models.sessions import (
+    TOLD_EVERY,
     IssuePolicy,
     NotedIssue,
     Session,
@@ -26,6 +27,7 @@ class MemorySessionStore:
         self._rules = rules
         self._sessions: dict[str, Session] = {}
         self._uses: dict[tuple[str, int], int] = {}
+        self._told: dict[tuple[str, SessionIssue], datetime] = {}
 
     async def create(self, session_hash: str, session: Session) -> Sequence[str]:
         self._sessions[session_hash] = session
@@ -51,6 +53,9 @@ class MemorySessionStore:
             SessionIssue.ABNORMAL_FREQUENCY: self._uses[minute] == most + 1 or (strict and self._uses[minute] > most),
         }
         issues = tuple(issue for issue, there in found.items() if there)
+        told = {issue: self._told.get((session_hash, issue)) for issue in issues}
+        news = tuple(issue for issue, at in told.items() if at is None or now - at >= TOLD_EVERY)
+        self._told.update({(session_hash, issue): now for issue in news})
         policy = max((policies[issue] for issue in issues), key=lambda name: _RANK[name], default=None)
         noted = (*session.issues, *(NotedIssue(issue=issue, at=now) for issue in issues))
         session = session.model_copy(update={"issues": noted})
@@ -62,7 +67,7 @@ class MemorySessionStore:
             until = min(now + self._rules.timeout, session.absolute_expires_at)
             changes = {"address": address, "user_agent": user_agent, "last_seen_at": now, "expires_at": until}
             session = self._sessions[session_hash] = session.model_copy(update=changes)
-        return SessionCheck(session=session, issues=issues, policy=policy)
+        return SessionCheck(session=session, issues=issues, news=news, policy=policy)
 
     async def list_of_user(self, user_id: UserId, *, now: datetime) -> Sequence[Session]:
         mine = [session for _, session in self._of(user_id) if now < session.expires_at]

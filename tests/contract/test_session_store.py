@@ -116,6 +116,23 @@ async def test_what_is_unusual_is_judged_by_its_policy(
         assert [noted.issue for noted in listed[0].issues] == [SessionIssue.IP_CHANGE]
 
 
+async def test_an_issue_that_comes_back_is_news_once_in_ten_minutes(store: SessionStore) -> None:
+    session_hash = await created(store, a_session())
+
+    async def news(agent: str, address: str, minutes: int) -> set[SessionIssue]:
+        now = NOW + timedelta(minutes=minutes)
+        check = await store.use(session_hash, address=address, user_agent=agent, now=now)
+        assert SessionIssue.USER_AGENT_CHANGE in check.issues
+        return set(check.news)
+
+    assert await news("Chrome", HERE, 0) == {SessionIssue.USER_AGENT_CHANGE}
+    assert await news("Chrome", HERE, 1) == set()
+    assert await news("Opera", "192.0.2.2", 2) == {SessionIssue.IP_CHANGE}
+    assert await news("Chrome", HERE, 9) == set()
+    assert await news("Chrome", HERE, 10) == {SessionIssue.USER_AGENT_CHANGE}
+    assert await news("Chrome", HERE, 11) == set()
+
+
 async def test_the_strictest_policy_counts(open_store: OpenStore) -> None:
     store = open_store(SessionRules())
     session_hash = await created(store, a_session())

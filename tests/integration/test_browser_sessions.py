@@ -222,6 +222,17 @@ async def test_a_change_of_address_is_recorded(gateway: Gateway, person: Person)
         assert session["address"] == "198.51.100.1"
 
 
+async def test_another_browser_fills_no_audit_log(gateway: Gateway, person: Person) -> None:
+    async with browser(gateway) as client:
+        session_id = (await log_in(client, person))["session"]["id"]
+        for _ in range(5):
+            assert (await moved(gateway, client, agent="Another browser")).status_code == 401
+    async with gateway.user("the-administrator", role="admin") as admin:
+        entries = (await admin.get("/api/admin/audit", params={"action": "auth.session_suspicious"})).json()["entries"]
+    noted = [entry["details"]["issues"] for entry in entries if entry["details"]["session_id"] == session_id]
+    assert sorted(name for issues in noted for name in issues) == ["ip_change", "user_agent_change"]
+
+
 async def test_another_browser_has_to_log_in_and_the_session_goes_on(gateway: Gateway, person: Person) -> None:
     async with browser(gateway, address="198.51.100.1") as client:
         await log_in(client, person)

@@ -119,14 +119,15 @@ class Authenticator:
         if check.session is None:
             problem = check.problem or SessionProblem.INVALID
             raise UnauthenticatedError(_PROBLEMS[problem], details={"reason": problem.value})
-        if check.issues:
+        # Before the rate limit, and kept for good: whoever repeats an issue must not fill the log.
+        if check.news:
             await self._events.record(
                 AuditAction.SESSION_SUSPICIOUS,
                 credential.origin,
                 user_id=check.session.user_id,
                 kind=ActorKind.SESSION,
                 session_id=check.session.id,
-                issues=[issue.value for issue in check.issues],
+                issues=[issue.value for issue in check.news],
                 policy=check.policy.value if check.policy else None,
             )
         if check.policy is IssuePolicy.RE_LOGIN or check.policy is IssuePolicy.REVOKE:
