@@ -3,21 +3,34 @@
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends, Path, Request
 
 from models.errors import NotFoundError
-from services.gateway.container import PayloadTranslator
+from services.gateway.container import Container, PayloadTranslator, container_of
 from services.gateway.deps import GatewayContainer
 from services.gateway.json_bodies import JsonRoute
 
-router = APIRouter(prefix="/codec", tags=["codec"], route_class=JsonRoute, include_in_schema=False)
+
+def _find_translator(container: Container, token: str) -> PayloadTranslator | None:
+    """None: the token is wrong, or nothing is decoded at all."""
+    expected = container.codec_token.get_secret_value() if container.codec_token else ""
+    given = token.encode(errors="replace")
+    return container.codec if expected and secrets.compare_digest(given, expected.encode()) else None
+
+
+class _CodecRoute(JsonRoute):
+    async def may_send(self, request: Request) -> bool:
+        return _find_translator(container_of(request), request.path_params["token"]) is not None
+
+
+router = APIRouter(prefix="/codec", tags=["codec"], route_class=_CodecRoute, include_in_schema=False)
 
 
 async def _translator(container: GatewayContainer, token: Annotated[str, Path(max_length=500)]) -> PayloadTranslator:
-    expected = container.codec_token.get_secret_value() if container.codec_token else ""
-    if not expected or container.codec is None or not secrets.compare_digest(token.encode(), expected.encode()):
+    translator = _find_translator(container, token)
+    if translator is None:
         raise NotFoundError("Not Found")
-    return container.codec
+    return translator
 
 
 Translator = Annotated[PayloadTranslator, Depends(_translator)]

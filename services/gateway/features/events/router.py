@@ -10,10 +10,16 @@ from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import GatewayContainer, GraphExecIdPath, IdempotencyKey
 from services.gateway.features.events.schemas import AwaitedEventOut, EventDeliveredOut, EventIn, awaited_event_out
-from services.gateway.features.events.service import EventService
+from services.gateway.features.events.service import MAX_PAYLOAD_BYTES, EventService
 from services.gateway.json_bodies import JsonRoute
 
-router = APIRouter(prefix="/api", tags=["events"], route_class=JsonRoute)
+
+class _EventRoute(JsonRoute):
+    max_bytes = 2 * MAX_PAYLOAD_BYTES
+    """Escapes make a payload longer than it is stored."""
+
+
+router = APIRouter(prefix="/api", tags=["events"], route_class=_EventRoute)
 
 
 async def _service(container: GatewayContainer) -> EventService:
