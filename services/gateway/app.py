@@ -36,6 +36,7 @@ from services.gateway.features.users.router import router as users
 from services.gateway.middleware.answer_headers import AnswerHeaders
 from services.gateway.middleware.body_limit import BodyLimit
 from services.gateway.middleware.cors import CorsByPath
+from services.gateway.middleware.plain_paths import PlainPaths
 from services.gateway.middleware.rate_limiting import RateLimiting
 from services.gateway.middleware.request_context import RequestContext
 from services.gateway.middleware.trusted_hosts import TrustedHosts
@@ -61,6 +62,7 @@ def create_app(container: Container) -> FastAPI:
             Middleware(AnswerHeaders, addresses=container.addresses, hsts=container.production),
             Middleware(CorsByPath, api_origins=container.cors_origins, codec_origins=container.codec_origins),
             Middleware(RequestContext),
+            Middleware(PlainPaths),
             Middleware(TrustedHosts, hosts=container.trusted_hosts),
             Middleware(RateLimiting, container=container),
             Middleware(BodyLimit, max_bytes=container.max_request_bytes, max_seconds=container.max_body_seconds),

@@ -272,3 +272,10 @@ async def test_production_does_not_start_with_it(
         printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert process.returncode == 1
     assert named in printed.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login%0A", "/api/auth/login%0D%0A", "/api/graphs/%00", "/health%7F"])
+async def test_a_path_with_a_control_character_is_no_path(gateway: Gateway, path: str) -> None:
+    async with gateway.anonymous() as client:
+        answer = await client.post(path, json={"email": "a@example.com", "password": "p"})
+    assert_refused(answer, 404, "NOT_FOUND")
