@@ -1,11 +1,12 @@
 """Agent graphs: nodes (instances of blocks) joined by links (data flow). Versions are immutable."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.ids import BlockId, GraphId, LinkId, NodeId, UserId
+from models.json_values import dump_json
 
 
 class Node(BaseModel):
@@ -17,6 +18,12 @@ class Node(BaseModel):
     block_id: BlockId
     input_default: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What it takes where graphs are kept: about its JSON."""
+        parts = len(dump_json(self.input_default)) + len(dump_json(self.metadata))
+        return parts + len(self.id) + len(self.block_id)
 
 
 class Link(BaseModel):
@@ -40,6 +47,10 @@ class Link(BaseModel):
         return self.source_id, self.sink_id, self.source_name, self.sink_name
 
 
+MAX_STORED_BYTES: Final = 8 * 1024 * 1024
+"""Of the nodes of one version, by `Node.stored_bytes`."""
+
+
 class Graph(BaseModel):
     """One version of a graph. At most one version of a graph is active at a time."""
 
@@ -59,6 +70,10 @@ class Graph(BaseModel):
     updated_at: datetime
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(node.stored_bytes for node in self.nodes)
 
 
 class GraphSummary(BaseModel):

@@ -1,7 +1,7 @@
 """Whether a graph can be saved (`check_structure`) and whether it can run with given inputs (`check_runnable`)."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
@@ -10,7 +10,7 @@ from activities.planning.support import Unsupported, find_unsupported
 from models.blocks import BlockKind
 from models.coercion import build_input
 from models.errors import BlockInputError, GraphValidationError, InvalidRequestError
-from models.graph import Graph, Link, Node
+from models.graph import MAX_STORED_BYTES, Graph, Link, Node
 from models.ids import NodeId
 from models.json_values import dump_json
 from models.pins import ERROR_PIN, base_name, fold
@@ -37,8 +37,7 @@ def check_structure(
         GraphValidationError: with one message per offending node and field.
     """
     errors: NodeErrors = {}
-    if len(nodes) > MAX_NODES:
-        raise GraphValidationError(f"The graph has {len(nodes)} nodes; the limit is {MAX_NODES}. Split it.")
+    check_node_count(nodes)
     for node_id, count in Counter(node.id for node in nodes).items():
         if count > 1:
             _add(errors, node_id, "id", f"Node id {node_id!r} is used by {count} nodes; ids must be unique in a graph")
@@ -57,7 +56,19 @@ def check_structure(
             f"The graph takes about {size} bytes to run; the limit is {MAX_PLAN_BYTES}. "
             "Split it into several graphs or move constants into inputs."
         )
+    stored = sum(node.stored_bytes for node in nodes)
+    if stored > MAX_STORED_BYTES:
+        raise GraphValidationError(
+            f"The constants and metadata of the graph take {stored} bytes; the limit is {MAX_STORED_BYTES}. "
+            "Split it into several graphs or move constants into inputs."
+        )
     return tuple(checked)
+
+
+def check_node_count(nodes: Sized) -> None:
+    """Raises GraphValidationError for nodes that are too many for one graph."""
+    if len(nodes) > MAX_NODES:
+        raise GraphValidationError(f"The graph has {len(nodes)} nodes; the limit is {MAX_NODES}. Split it.")
 
 
 def check_runnable(

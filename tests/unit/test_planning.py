@@ -11,7 +11,7 @@ from activities.planning.support import Unsupported, find_unsupported
 from activities.planning.validate import REQUIRED, NodeErrors, check_runnable, check_structure
 from models.blocks import Block, BlockContext, BlockInput, BlockKind, Emission, ExecutorKind, pin
 from models.errors import GraphValidationError, UnknownBlockError
-from models.graph import Graph, Link, Node
+from models.graph import MAX_STORED_BYTES, Graph, Link, Node
 from models.ids import BlockId, GraphExecId
 from models.plan import MAX_NODES, MAX_PLAN_BYTES, ExecutionPlan
 from models.value_store import ValueStore, run_prefix
@@ -382,3 +382,12 @@ async def test_compiling_twice_gives_the_same_plan() -> None:
     values = ValueStore(MemoryBlobStore())
     plans = [await compile_plan(graph, BLOCKS, values=values, graph_exec_id=RUN) for _ in range(2)]
     assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("part", ["input_default", "metadata"])
+def test_graphs_that_are_too_large_to_keep_are_refused(part: str) -> None:
+    large = {str(number): "x" * 100_000 for number in range(MAX_STORED_BYTES // 300_000)}
+    nodes = [make_node(f"n{number}", "echo").model_copy(update={part: large}) for number in range(4)]
+    with pytest.raises(GraphValidationError, match=f"the limit is {MAX_STORED_BYTES}"):
+        check_structure(nodes, [], BLOCKS)
+    assert check_structure(nodes[:2], [], BLOCKS) == ()
