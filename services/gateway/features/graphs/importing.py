@@ -1,5 +1,6 @@
 """Exported agents: a graph with its sub-graphs, read whatever of them can run here."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from activities.credentials_needs import credentials_pins
 from activities.exchange.report import Finding, FindingKind, inspect_graph
 from activities.exchange.sub_graphs import MAX_SUB_GRAPHS, redirected
 from activities.planning.support import Unsupported, find_unsupported
+from activities.planning.validate import check_node_count
 from models.errors import InvalidRequestError
 from models.graph import Graph, Link, Node
 from models.hygiene import MAX_DESCRIPTION, MAX_NAME, plain_name
@@ -67,17 +69,24 @@ class GraphImporter:
         """
         entries = [Entry(one, GraphId(new_id())) for one in _flattened(given)]
         resolver = ReferenceResolver(self._graphs, user_id, entries)
+        nodes = await asyncio.to_thread(_nodes_of, entries)
+        await resolver.look_up(node for of_entry in nodes for node in of_entry)
+        return await asyncio.to_thread(self._make, user_id, entries, nodes, resolver)
+
+    def _make(
+        self, user_id: UserId, entries: Sequence[Entry], nodes: Sequence[Sequence[Node]], resolver: ReferenceResolver
+    ) -> Imported:
+        """Files may have megabytes: this runs beside the event loop."""
         findings: list[Finding] = []
         made: list[ImportedGraph] = []
-        for entry in entries:
+        for entry, own_nodes in zip(entries, nodes, strict=True):
             tidy = self._tidied(entry, findings) if self._lenient else entry.given
-            nodes = [await self._changed(node_of(node), entry, resolver, findings) for node in tidy.nodes]
             graph = self._builder.build(
                 user_id,
                 tidy,
                 graph_id=entry.new_id,
                 tolerated=self._unsupported if self._lenient else nothing_tolerated,
-                nodes=nodes,
+                nodes=[self._changed(node, entry, resolver, findings) for node in own_nodes],
             )
             made.append(ImportedGraph(graph, entry.given.id or None))
         if self._lenient:
@@ -87,8 +96,8 @@ class GraphImporter:
     def _unsupported(self, nodes: Sequence[Node], links: Sequence[Link]) -> frozenset[Unsupported]:
         return frozenset(find_unsupported(nodes, links, self._blocks))
 
-    async def _changed(self, node: Node, entry: Entry, resolver: ReferenceResolver, findings: list[Finding]) -> Node:
-        target, found = await resolver.resolve(node, entry.new_id)
+    def _changed(self, node: Node, entry: Entry, resolver: ReferenceResolver, findings: list[Finding]) -> Node:
+        target, found = resolver.resolve(node, entry.new_id)
         findings += [found] if found is not None else []
         if target is not None:
             node = redirected(node, target)
@@ -129,6 +138,12 @@ class GraphImporter:
                     Finding(FindingKind.VALUE_DROPPED, entry.new_id, message, NodeId(node.id), "webhook_id")
                 )
         return given.model_copy(update=changes)
+
+
+def _nodes_of(entries: Sequence[Entry]) -> list[list[Node]]:
+    for entry in entries:
+        check_node_count(entry.given.nodes)
+    return [[node_of(node) for node in entry.given.nodes] for entry in entries]
 
 
 def _plain(name: str | None) -> str:

@@ -1,7 +1,8 @@
 """Which graph an agent node of an imported file means."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from activities.exchange.report import Finding, FindingKind
 from activities.exchange.sub_graphs import MAX_SUB_GRAPHS, GraphReference, pins_of, reference_of
@@ -11,6 +12,9 @@ from models.stores import GraphStore
 from services.gateway.features.graphs.schemas import GraphIn
 
 FIRST_VERSION = 1
+
+_Pins = tuple[frozenset[str], frozenset[str]]
+"""Of a graph: names of its inputs, names of its outputs."""
 
 
 class Entry(NamedTuple):
@@ -30,10 +34,25 @@ class ReferenceResolver:
     def __init__(self, graphs: GraphStore, user_id: UserId, entries: Sequence[Entry]) -> None:
         self._graphs = graphs
         self._user_id = user_id
-        self._entries = entries
+        self._of_id: defaultdict[str | None, list[Entry]] = defaultdict(list)
+        self._alike_by: defaultdict[tuple[_Pins, int | str | None], list[Entry]] = defaultdict(list)
+        for entry in entries:
+            self._of_id[entry.given.id].append(entry)
+        for entry in entries[1:]:
+            pins = _pins(entry.given.input_schema, entry.given.output_schema)
+            self._alike_by[pins, entry.given.version].append(entry)
+            if entry.given.name is not None:
+                self._alike_by[pins, entry.given.name].append(entry)
         self._own: dict[GraphReference, bool] = {}
 
-    async def resolve(self, node: Node, graph_id: GraphId) -> tuple[GraphReference | None, Finding | None]:
+    async def look_up(self, nodes: Iterable[Node]) -> None:
+        """Finds out which references of `nodes` are to graphs the user has; `resolve` knows of no others."""
+        for node in nodes:
+            reference = reference_of(node)
+            if reference is not None and reference.graph_id not in self._of_id:
+                await self._is_own(reference)
+
+    def resolve(self, node: Node, graph_id: GraphId) -> tuple[GraphReference | None, Finding | None]:
         """The new reference of a node, if it changes, and what is to be known about it.
 
         Args:
@@ -42,9 +61,11 @@ class ReferenceResolver:
         reference = reference_of(node)
         if reference is None:
             return None, None
-        for entry in self._by_id(reference):
+        if reference.graph_id in self._of_id:
+            same = self._of_id[reference.graph_id]
+            entry = next((one for one in same if one.given.version == reference.version), same[0])
             return GraphReference(entry.new_id, FIRST_VERSION), None
-        if await self._is_own(reference):
+        if self._own.get(reference):
             return None, None
         alike = self._alike(node, reference)
         if len(alike) == 1:
@@ -53,11 +74,6 @@ class ReferenceResolver:
             return GraphReference(alike[0].new_id, FIRST_VERSION), found
         message = f"Graph {reference.graph_id!r}, which this node runs, is neither in the file nor one of yours"
         return None, Finding(FindingKind.MISSING_SUB_GRAPH, graph_id, message, node.id, "graph_id")
-
-    def _by_id(self, reference: GraphReference) -> list[Entry]:
-        """Graphs of the file with this id, that of the right version first."""
-        same = [entry for entry in self._entries if entry.given.id == reference.graph_id]
-        return sorted(same, key=lambda entry: entry.given.version != reference.version)
 
     async def _is_own(self, reference: GraphReference) -> bool:
         if reference not in self._own:
@@ -68,12 +84,14 @@ class ReferenceResolver:
         return self._own[reference]
 
     def _alike(self, node: Node, reference: GraphReference) -> list[Entry]:
+        """Graphs of the file that the node may mean; no more than two, as only a single one counts."""
         constants = node.input_default
-        names = {constants.get("agent_name"), node.metadata.get("customized_name")}
-        wanted = (pins_of(constants.get("input_schema")), pins_of(constants.get("output_schema")))
-        return [
-            entry
-            for entry in self._entries[1:]
-            if (pins_of(entry.given.input_schema), pins_of(entry.given.output_schema)) == wanted
-            and (entry.given.version == reference.version or entry.given.name in names)
-        ]
+        pins = _pins(constants.get("input_schema"), constants.get("output_schema"))
+        names = [constants.get("agent_name"), node.metadata.get("customized_name")]
+        keys = [reference.version, *(name for name in names if isinstance(name, str))]
+        found = (entry for key in keys for entry in self._alike_by.get((pins, key), ())[:2])
+        return list({entry.new_id: entry for entry in found}.values())[:2]
+
+
+def _pins(inputs: Any, outputs: Any) -> _Pins:
+    return pins_of(inputs), pins_of(outputs)
