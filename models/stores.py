@@ -117,8 +117,10 @@ class GraphStore(Protocol):
         """The active version of every graph, the latest change first."""
         ...
 
-    async def list_versions(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[Graph]:
-        """Newest first."""
+    async def list_versions(
+        self, user_id: UserId, graph_id: GraphId, page: PageRequest, *, max_bytes: int
+    ) -> Page[Graph]:
+        """Newest first. Raises PayloadTooLargeError for a page whose graphs take more than `max_bytes`."""
         ...
 
     async def lock_latest_version(self, user_id: UserId, graph_id: GraphId) -> int | None:

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.errors import PayloadTooLargeError
 from models.graph import Graph, GraphSummary, Link, Node
 from models.ids import GraphId, UserId
 from models.pages import Page, PageRequest
 from models.tables.graph import GraphRow, LinkRow, NodeRow
 
 _VersionKey = tuple[str, int]
+
+_VERSIONS_AT_ONCE: Final = 2
+"""Each may have megabytes: how many are read before their size is looked at."""
 
 
 class SqlGraphStore:
@@ -68,12 +72,26 @@ class SqlGraphStore:
         items = tuple(GraphSummary.model_validate(row.model_dump()) for row in rows)
         return Page(items=items, total_items=await self._count(wanted))
 
-    async def list_versions(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[Graph]:
+    async def list_versions(
+        self, user_id: UserId, graph_id: GraphId, page: PageRequest, *, max_bytes: int
+    ) -> Page[Graph]:
         wanted = _present(user_id).where(col(GraphRow.id) == graph_id)
         rows = await self._session.scalars(
             wanted.order_by(col(GraphRow.version).desc()).offset(page.offset).limit(page.page_size)
         )
-        return Page(items=tuple(await self._with_parts(list(rows))), total_items=await self._count(wanted))
+        graphs: list[Graph] = []
+        size = 0
+        newest = rows.all()
+        for start in range(0, len(newest), _VERSIONS_AT_ONCE):
+            found = await self._with_parts(newest[start : start + _VERSIONS_AT_ONCE])
+            size += sum(graph.stored_bytes for graph in found)
+            graphs += found
+            if size > max_bytes:
+                raise PayloadTooLargeError(
+                    f"These versions take more than the {max_bytes} bytes of one answer. Ask for smaller pages "
+                    "(`page_size`), or for single versions."
+                )
+        return Page(items=tuple(graphs), total_items=await self._count(wanted))
 
     async def lock_latest_version(self, user_id: UserId, graph_id: GraphId) -> int | None:
         versions = _present(user_id).where(col(GraphRow.id) == graph_id)

@@ -8,7 +8,7 @@ import pytest
 from infra.migrate import database_for
 from infra.stores.execution_recorder import PostgresExecutionRecorder
 from models.api_keys import ApiKey, APIKeyManager, ApiKeyStatus, Permission, issue_api_key
-from models.errors import IdempotencyKeyReusedError, NotFoundError
+from models.errors import IdempotencyKeyReusedError, NotFoundError, PayloadTooLargeError
 from models.execution import ExecutionStatus
 from models.execution_records import NodeCursor
 from models.graph import Graph, Node
@@ -93,8 +93,26 @@ async def test_a_version_is_stored_once_and_another_active_one_takes_over(units:
         assert await unit.graphs.find_active(user_id, first.id) == second
         assert await unit.graphs.find(user_id, first.id) == third
         assert await unit.graphs.lock_latest_version(user_id, first.id) == 3
-        page = await unit.graphs.list_versions(user_id, first.id, PageRequest(page=2, page_size=2))
+        page = await unit.graphs.list_versions(user_id, first.id, PageRequest(page=2, page_size=2), max_bytes=1_000_000)
         assert ([graph.version for graph in page.items], page.total_items) == ([1], 3)
+
+
+async def test_versions_are_read_no_further_than_a_size(units: UnitOfWorkFactory) -> None:
+    user_id = await make_user(units)
+    first = make_stored_graph(user_id)
+    node = Node(id=NodeId("big"), block_id=BlockId("echo"), metadata={"note": "x" * 10_000})
+    big = {"nodes": (node,), "links": ()}
+    versions = [first.model_copy(update={**big, "version": version, "is_active": False}) for version in range(1, 7)]
+    async with units() as unit:
+        for graph in versions:
+            await unit.graphs.add_version(graph)
+    async with units() as unit:
+        with pytest.raises(PayloadTooLargeError, match="page_size"):
+            await unit.graphs.list_versions(user_id, first.id, PageRequest(page_size=6), max_bytes=40_000)
+        for page in (1, 2):
+            wanted = PageRequest(page=page, page_size=3)
+            found = await unit.graphs.list_versions(user_id, first.id, wanted, max_bytes=40_000)
+            assert len(found.items) == 3
 
 
 async def test_deleted_graphs_are_found_only_by_who_asks_for_any(units: UnitOfWorkFactory) -> None:

@@ -16,8 +16,8 @@ class GraphViews:
     def __init__(self, blocks: BlockRegistry) -> None:
         self._blocks = blocks
 
-    def of_graph(self, graph: Graph, sub_graphs: Sequence[Graph], *, in_list: bool = False) -> GraphOut:
-        """A graph with those it runs; in a list they count only for what is derived from them."""
+    def of_graph(self, graph: Graph, sub_graphs: Sequence[Graph]) -> GraphOut:
+        """A graph with those it runs."""
         interface = GraphInterface(graph, self._blocks, sub_graphs=sub_graphs)
         fields, nodes = _fields(graph, interface), self._nodes(graph)
         return GraphOut(
@@ -26,7 +26,7 @@ class GraphViews:
             created_at=graph.created_at,
             updated_at=graph.updated_at,
             nodes=[NodeOut(**node, graph_id=graph.id, graph_version=graph.version) for node in nodes],
-            sub_graphs=[self._of_sub_graph(sub_graph) for sub_graph in sub_graphs if not in_list],
+            sub_graphs=[self._of_sub_graph(sub_graph) for sub_graph in sub_graphs],
             credentials_input_schema=interface.credentials_input_schema(),
         )
 

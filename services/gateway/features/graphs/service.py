@@ -1,6 +1,7 @@
 """Saving, reading and deleting graphs."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from activities.blocks.registry import BlockRegistry
 from activities.exchange.stripping import without_secrets
@@ -24,6 +25,9 @@ from services.gateway.features.graphs.importing import GraphImporter
 from services.gateway.features.graphs.schemas import GraphIn, GraphOut
 from services.gateway.features.graphs.validation_schemas import ValidationOut, refused_out, valid_out
 from services.gateway.missing import graph_missing, version_missing
+
+VERSIONS_BYTES: Final = 32 * 1024 * 1024
+"""Of the versions of one page: any four fit."""
 
 
 class GraphService:
@@ -141,12 +145,17 @@ class GraphService:
         return await self._unit.graphs.list_active(user_id, page)
 
     async def list_versions(self, user_id: UserId, graph_id: GraphId, page: PageRequest) -> Page[GraphOut]:
-        """Newest first, without the graphs they run. Raises NotFoundError if there is no graph."""
-        versions = await self._unit.graphs.list_versions(user_id, graph_id, page)
+        """Newest first, on their own: neither what they run comes along, nor what that needs.
+
+        Raises:
+            NotFoundError: there is no such graph.
+            PayloadTooLargeError: the page does not fit into one answer.
+        """
+        versions = await self._unit.graphs.list_versions(user_id, graph_id, page, max_bytes=VERSIONS_BYTES)
         if not versions.total_items:
             raise graph_missing(graph_id)
-        items = [await self._out(user_id, version, in_list=True) for version in versions.items]
-        return Page(items=tuple(items), total_items=versions.total_items)
+        items = tuple(self._views.of_graph(version, ()) for version in versions.items)
+        return Page(items=items, total_items=versions.total_items)
 
     async def activate(self, user_id: UserId, graph_id: GraphId, version: int) -> None:
         """Makes a version the only active one. Raises NotFoundError."""
@@ -166,9 +175,9 @@ class GraphService:
             raise version_missing(graph_id, version)
         return graph
 
-    async def _out(self, user_id: UserId, graph: Graph, *, in_list: bool = False) -> GraphOut:
+    async def _out(self, user_id: UserId, graph: Graph) -> GraphOut:
         found = await self._sub_graphs(user_id, graph)
-        return self._views.of_graph(graph, found.graphs, in_list=in_list)
+        return self._views.of_graph(graph, found.graphs)
 
     async def _sub_graphs(self, user_id: UserId, graph: Graph, *, unsaved: Sequence[Graph] = ()) -> SubGraphs:
         """The graphs that a graph runs and its owner has, `unsaved` ones among them."""
