@@ -78,11 +78,14 @@ def fitting(records: Sequence[NodeRecord]) -> Sequence[NodeRecord]:
     """The first of `records`, as many as one page takes; at least one."""
     size = 0
     for count, record in enumerate(records):
-        values = [*record.inputs.values(), *(value for _, value in record.outputs)]
-        size += sum(map(value_bytes, values))
+        size += record_bytes(record)
         if size > PAGE_BYTES and count:
             return records[:count]
     return records
+
+
+def record_bytes(record: NodeRecord) -> int:
+    return sum(map(value_bytes, (*record.inputs.values(), *(value for _, value in record.outputs))))
 
 
 def value_bytes(value: Value) -> int:

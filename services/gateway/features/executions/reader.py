@@ -16,6 +16,7 @@ from models.value_store import ValueStore
 from models.wire import NodeRecord
 from services.gateway.container import Container
 from services.gateway.execution_meta import GraphExecutionMetaOut, meta_fields, meta_out
+from services.gateway.features.executions.node_pages import read_page
 from services.gateway.features.executions.schemas import (
     GraphExecutionOut,
     NodeExecutionOut,
@@ -25,7 +26,7 @@ from services.gateway.features.executions.schemas import (
     node_out,
 )
 from services.gateway.missing import execution_missing
-from services.gateway.recorded_values import ValueReader, fitting
+from services.gateway.recorded_values import ValueReader
 
 
 class NodeRange(NamedTuple):
@@ -140,14 +141,15 @@ class ExecutionReader:
         after = _cursor(nodes.after)
         async with self._units() as unit:
             run = await _get(unit, user_id, graph_exec_id, graph_id)
-            # One more than wanted tells whether others follow.
-            records = await unit.executions.list_nodes(graph_exec_id, after=after, limit=nodes.limit + 1)
+
+            async def list_nodes(place: NodeCursor | None, limit: int) -> list[NodeRecord]:
+                return list(await unit.executions.list_nodes(graph_exec_id, after=place, limit=limit))
+
+            page = await read_page(list_nodes, after=after, limit=nodes.limit)
             outputs = run.outputs or await self._outputs_so_far(unit, run)
             total = await unit.executions.count_nodes(graph_exec_id)
-        shown = fitting(records[: nodes.limit])
-        last = shown[-1] if len(shown) < len(records) else None
-        cursor = f"{last.route_seq}:{last.node_exec_id}" if last else None
-        return _Found(run=run, outputs=outputs, nodes=tuple(shown), next_cursor=cursor, total=total)
+        cursor = f"{page.last.route_seq}:{page.last.node_exec_id}" if page.last else None
+        return _Found(run=run, outputs=outputs, nodes=page.records, next_cursor=cursor, total=total)
 
     async def _outputs_so_far(self, unit: UnitOfWork, run: GraphExecutionRecord) -> RecordedOutputs:
         graph = await unit.graphs.find_any(run.user_id, run.graph_id, version=run.graph_version)
