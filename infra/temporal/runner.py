@@ -34,6 +34,9 @@ from models.wire_model import Wire
 
 WORKFLOW = "ExecuteGraph"
 RPC_TIMEOUT = timedelta(seconds=10)
+SIGNAL_TIMEOUT = timedelta(seconds=3)
+"""Of what only has to reach Temporal, all repetitions included: people wait for it, and may ask for it again."""
+
 CONTROL_TIMEOUT = timedelta(seconds=10)
 """How long a caller waits for an execution to answer; no worker answers while none runs."""
 
@@ -96,19 +99,19 @@ class TemporalGraphRunner:
 
     async def stop(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: StopRequest) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
-        return await _if_running(handle.signal("stop", request, rpc_timeout=RPC_TIMEOUT))
+        return await _if_running(handle.signal("stop", request, rpc_timeout=SIGNAL_TIMEOUT), within=SIGNAL_TIMEOUT)
 
     async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
-        return await _if_running(handle.cancel(rpc_timeout=RPC_TIMEOUT))
+        return await _if_running(handle.cancel(rpc_timeout=SIGNAL_TIMEOUT), within=SIGNAL_TIMEOUT)
 
     async def pause(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: ControlRequest) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
-        return await _if_running(handle.signal("pause", request, rpc_timeout=RPC_TIMEOUT))
+        return await _if_running(handle.signal("pause", request, rpc_timeout=SIGNAL_TIMEOUT), within=SIGNAL_TIMEOUT)
 
     async def resume(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId, request: ControlRequest) -> bool:
         handle = self._handle(graph_exec_id, owner_key_id)
-        return await _if_running(handle.signal("resume", request, rpc_timeout=RPC_TIMEOUT))
+        return await _if_running(handle.signal("resume", request, rpc_timeout=SIGNAL_TIMEOUT), within=SIGNAL_TIMEOUT)
 
     async def control(
         self,
@@ -200,9 +203,13 @@ def _fairness_key(user_id: UserId) -> str:
     return user_id.encode()[:64].decode(errors="ignore")
 
 
-async def _if_running(call: Awaitable[None]) -> bool:
+async def _if_running(call: Awaitable[None], *, within: timedelta | None = None) -> bool:
+    """Whether there was one to call. The timeout of an RPC ends one attempt only; `within` ends them all."""
     try:
-        await call
+        async with asyncio.timeout(within.total_seconds() if within else None):
+            await call
+    except TimeoutError as error:
+        raise _silent() from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False
@@ -247,7 +254,11 @@ def _away(error: RPCError) -> AppError:
             f"Temporal refused the request: {error.message}",
             user_message="The request is too large for the execution engine: make the graph or the values smaller.",
         )
+    return _silent(error.status.name)
+
+
+def _silent(reason: str = "timeout") -> ServiceUnavailableError:
     return ServiceUnavailableError(
-        f"Temporal does not answer: {error.status.name}",
+        f"Temporal does not answer: {reason}",
         user_message="The execution engine does not answer. Nothing was lost; try again in a moment.",
     )

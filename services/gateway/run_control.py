@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from models.errors import ServiceUnavailableError
 from models.execution_records import GraphExecutionRecord
 from models.ids import GraphExecId, GraphId
 from models.users import User
@@ -52,14 +53,26 @@ class RunControl:
         return await self._runner.stop(graph_exec_id, owner_key_id=user.key_id, request=request)
 
     async def stop_all(self, user: User, graph_id: GraphId | None, mode: StopMode) -> None:
-        """Ends every execution of a graph of the user (None: of all), and waits for them together up to `STOP_WAIT`."""
+        """Ends every execution of a graph of the user (None: of all), and waits for them together up to `STOP_WAIT`.
+
+        Raises:
+            ServiceUnavailableError: Temporal does not answer; the executions that were not asked yet go on.
+        """
         async with self._units() as unit:
             open_executions = await unit.executions.list_open(user.id, graph_id)
         signals = asyncio.Semaphore(_SIGNALS_AT_ONCE)
 
+        away: list[ServiceUnavailableError] = []
+
         async def signal(graph_exec_id: GraphExecId) -> bool:
             async with signals:
-                return await self._signal(user, graph_exec_id, mode)
+                if away:
+                    raise away[0]
+                try:
+                    return await self._signal(user, graph_exec_id, mode)
+                except ServiceUnavailableError as error:
+                    away.append(error)
+                    raise
 
         reached = await _all(map(signal, open_executions))
         ending = itertools.compress(open_executions, reached)

@@ -14,6 +14,8 @@ from tests.gateway import Gateway, assert_refused, echo_graph_body, open_gateway
 from tests.operations import SECURED
 
 DEADLINE_SECONDS = 30
+PATIENCE_SECONDS = 5.5
+"""Well beyond one signal's time, well below that of two."""
 
 
 class Link:
@@ -279,3 +281,23 @@ async def test_without_temporal_all_that_is_only_read_is_served(links: tuple[Gat
         _assert_away(await client.post(f"/api/graphs/{graph_id}/executions/{run_id}/stop"))
         await parts["temporal"].restore()
         assert (await _until_ready(client)).status_code == 200
+
+
+async def test_a_temporal_that_is_away_or_silent_is_told_of_before_people_leave(
+    links: tuple[Gateway, dict[str, Link]],
+) -> None:
+    gateway, parts = links
+    async with gateway.user() as client:
+        graph_id = (await client.post("/api/graphs", json=sleeper_graph_body(60))).json()["id"]
+        runs = [(await client.post(f"/api/graphs/{graph_id}/execute")).json()["id"] for _ in range(22)]
+        parts["temporal"].stall()
+        of_graph, of_run = f"/api/graphs/{graph_id}/executions/{runs[0]}", f"/api/executions/{runs[0]}"
+        for path in (f"{of_graph}/stop", f"{of_graph}/cancel", f"{of_run}/pause", f"{of_run}/resume"):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                _assert_away(await client.post(path))
+        # More runs than are told at once: those that wait for their turn need not be tried.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            _assert_away(await client.delete(f"/api/graphs/{graph_id}"))
+        parts["temporal"].flow()
+        assert (await _until_ready(client)).status_code == 200
+        assert (await client.get(f"/api/graphs/{graph_id}")).status_code == 200
