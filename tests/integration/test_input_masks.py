@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from httpx2 import AsyncClient
 
+from models.ids import AGENT_EXECUTOR_BLOCK_ID
 from tests.gateway import (
     Gateway,
     assert_refused,
@@ -18,6 +19,10 @@ from tests.gateway import (
 )
 
 pytestmark = pytest.mark.usefixtures("worker")
+
+
+def pins_schema(name: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {}}}
 
 
 async def run_with(client: AsyncClient, graph_id: str, **body: Any) -> dict[str, Any]:
@@ -137,3 +142,28 @@ async def test_an_idempotency_key_stands_for_the_masks_too(gateway: Gateway) -> 
         await until_status(client, first["id"], "COMPLETED")
         for sent in ({"inputs": {"x": 1}}, {**body, "nodes_input_masks": {"echo": {"value": 1}}}):
             assert_refused(await client.post(url, json=sent, headers=key), 422, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+async def test_a_mask_reaches_a_node_of_a_graph_that_runs_inside(gateway: Gateway, depth: int) -> None:
+    async with gateway.user() as client:
+        graph_id = await save(client, echo_graph_body())
+        schemas = {"input_schema": pins_schema("x"), "output_schema": pins_schema("y")}
+        for level in range(depth):
+            run = {"graph_id": graph_id, "graph_version": 1, "inputs": {}, **schemas}
+            body = echo_graph_body()
+            body["nodes"][1] = node_body(f"run {level}", AGENT_EXECUTOR_BLOCK_ID, **run)
+            body["links"] = [link_body("in.result", f"run {level}.x"), link_body(f"run {level}.y", "out.value")]
+            graph_id = await save(client, body)
+        plain = await run_with(client, graph_id, inputs={"x": "given"})
+        assert plain["outputs"] == {"y": ["given"]}
+        masks = {"echo": {"value": "mask"}}
+        masked = await run_with(client, graph_id, inputs={"x": "given"}, nodes_input_masks=masks)
+        assert masked["outputs"] == {"y": ["mask"]}
+        before = (await gateway.row_counts())["graph_executions"]
+        body = {"inputs": {"x": 1}, "nodes_input_masks": {**masks, "ghost": {"value": 1}}}
+        refused = assert_refused(
+            await client.post(f"/api/graphs/{graph_id}/execute", json=body), 400, "GRAPH_VALIDATION_ERROR"
+        )
+        assert set(refused["detail"]["node_errors"]) == {"ghost"}
+        assert (await gateway.row_counts())["graph_executions"] == before
