@@ -44,9 +44,14 @@ _OPTIONS: Final[dict[str, Any]] = {
 _Streams = dict[str, list[tuple[str, dict[str, str]]]]
 
 
-def connect(settings: RedisSettings) -> "Redis":
-    """A client with bounded waits; it connects on first use and again after a loss."""
-    return Redis.from_url(settings.redis_url.get_secret_value(), **_OPTIONS, retry=_retry())
+def connect(settings: RedisSettings, *, max_connections: int | None = None) -> "Redis":
+    """A client with bounded waits; it connects on first use and again after a loss.
+
+    Args:
+        max_connections: a command beyond them fails at once; None: as many as the library allows.
+    """
+    url = settings.redis_url.get_secret_value()
+    return Redis.from_url(url, **_OPTIONS, max_connections=max_connections, retry=_retry())
 
 
 def connect_queueing(settings: RedisSettings, *, max_connections: int) -> "Redis":
@@ -69,10 +74,16 @@ def _retry() -> Retry:
 
 
 class RedisEventBus:
-    """The port EventBus: one stream per execution, bounded in length and in time. `redis` is made by `connect`."""
+    """The port EventBus: one stream per execution, bounded in length and in time.
 
-    def __init__(self, redis: "Redis", *, max_length: int, ttl_seconds: int) -> None:
+    Args:
+        redis: made by `connect` or `connect_queueing`.
+        waiting: for reads that wait, each of which holds a connection; by default the same client.
+    """
+
+    def __init__(self, redis: "Redis", *, max_length: int, ttl_seconds: int, waiting: "Redis | None" = None) -> None:
         self._redis = redis
+        self._waiting = waiting or redis
         self._append = redis.register_script(_APPEND)
         self._max_length = max_length
         self._ttl_seconds = ttl_seconds
@@ -107,8 +118,9 @@ class RedisEventBus:
             raise InvalidRequestError(f"{since[:40]!r} is no cursor: pass that of the last event, or '0'.")
         stream = _stream(graph_exec_id)
         block = max(1, int(min(wait_seconds, _LONGEST_WAIT_SECONDS) * 1000)) if wait_seconds > 0 else None
+        redis = self._redis if block is None else self._waiting
         try:
-            answer = cast("_Streams", await self._redis.xread({stream: since}, count=limit, block=block))
+            answer = cast("_Streams", await redis.xread({stream: since}, count=limit, block=block))
         except RedisError as error:
             raise _away(error) from error
         return [

@@ -16,6 +16,7 @@ from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.rate_limit.gate import RateGate
+from services.gateway.waiting_polls import WaitingPolls
 
 if TYPE_CHECKING:
     from services.gateway.auth.authenticator import Authenticator
@@ -70,6 +71,7 @@ class Container:
     rate_gate: RateGate
     metrics: GatewayMetrics
     checks: Mapping[str, HealthCheck]
+    polls: WaitingPolls = field(default_factory=WaitingPolls)
     oidc: "OidcParts | None" = None
     block_services: Mapping[str, Any] = field(default_factory=dict[str, Any])
     codec: PayloadTranslator | None = None

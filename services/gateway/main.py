@@ -51,10 +51,14 @@ from services.gateway.rate_limit.gate import RateGate
 from services.gateway.rate_limit.in_process import InProcessRateLimitStore
 from services.gateway.rate_limit.limiter import RateLimiter
 from services.gateway.rate_limit.rules import RateRules
+from services.gateway.waiting_polls import MAX_OF_PROCESS
 
 SHUTDOWN_SECONDS: Final = 30
+SHORT_CONNECTIONS: Final = 32
+"""Connections to Redis that short commands queue for: of sessions, of attempts, of events that are there."""
+
 LIMIT_CONNECTIONS: Final = 16
-"""Connections to Redis that checks of limits queue for."""
+"""The same of checks of limits and of locks."""
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +78,8 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
     keys = KeyRing.parse(settings.encryption.encryption_keys.get_secret_value())
     blobs = open_blob_store(settings.blobs, keys)
     database = Database(settings.postgres, application_name="perdure-gateway")
-    redis_client = redis.connect(settings.redis)
+    redis_client = redis.connect_queueing(settings.redis, max_connections=SHORT_CONNECTIONS)
+    polls_client = redis.connect(settings.redis, max_connections=MAX_OF_PROCESS)
     limits_client = redis.connect_queueing(settings.redis, max_connections=LIMIT_CONNECTIONS)
     addresses, metrics = ClientAddresses(settings.gateway.proxies), GatewayMetrics()
     block_services = BlockServices(settings.language_model, blobs=blobs, database=database)
@@ -89,6 +94,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             redis_client,
             max_length=settings.redis.event_stream_max_length,
             ttl_seconds=settings.redis.event_stream_ttl_seconds,
+            waiting=polls_client,
         )
         units = UnitsOfWork(database)
         locks = AsyncRedisKeyedMutex(limits_client, observe=metrics.observe_lock)
@@ -137,6 +143,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         await stack.aclose()
         await block_services.aclose()
         await limits_client.aclose()
+        await polls_client.aclose()
         await redis_client.aclose()
         await database.close()
 

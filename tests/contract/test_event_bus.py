@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from infra.embedded.ports import free_port
-from infra.redis import RedisEventBus, connect
+from infra.redis import RedisEventBus, connect, connect_queueing
 from infra.settings import RedisSettings
 from models.errors import InvalidRequestError, ServiceUnavailableError
 from models.events import EventKind, ExecutionEvent
@@ -185,3 +185,22 @@ async def test_redis_away_is_said_without_its_address(run: GraphExecId) -> None:
             await call
         assert "hidden-password" not in caught.value.message
     await client.aclose()
+
+
+async def test_reads_that_wait_hold_up_nothing_else(redis_url: str, run: GraphExecId) -> None:
+    settings = RedisSettings(redis_url=SecretStr(redis_url))
+    short, waiting = connect_queueing(settings, max_connections=1), connect(settings, max_connections=2)
+    bus = RedisEventBus(short, max_length=100, ttl_seconds=60, waiting=waiting)
+    reads = [asyncio.create_task(bus.read(run, since="0", limit=1, wait_seconds=4)) for _ in range(2)]
+    deadline = asyncio.get_running_loop().time() + 30
+    while (await short.info("clients"))["blocked_clients"] < 2:
+        assert asyncio.get_running_loop().time() < deadline
+    with pytest.raises(ServiceUnavailableError):
+        await bus.read(run, since="0", limit=1, wait_seconds=1)
+    assert not await read_all(bus, run)
+    await bus.ping()
+    await bus.publish([event(run)])
+    for read in reads:
+        assert without_cursors(await read) == [event(run)]
+    await short.aclose()
+    await waiting.aclose()

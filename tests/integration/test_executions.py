@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from models.ids import GraphExecId, UserId
+from services.gateway.waiting_polls import MAX_OF_USER
 from tests.gateway import (
     DEADLINE_SECONDS,
     Gateway,
@@ -113,6 +115,18 @@ async def test_the_same_idempotency_key_starts_one_run(gateway: Gateway) -> None
         # Keys of different users have nothing to do with each other.
         url = f"/api/graphs/{await save(other, echo_graph_body())}/execute"
         assert (await other.post(url, json={"inputs": {"x": 3}}, headers=key)).json()["id"] != graph_exec_id
+
+
+async def test_a_key_whose_execution_was_deleted_starts_no_other(gateway: Gateway) -> None:
+    key, body = {"Idempotency-Key": f"key-{uuid4()}"}, {"inputs": {"x": 1}}
+    async with gateway.user() as client:
+        graph_id = await save(client, echo_graph_body())
+        url = f"/api/graphs/{graph_id}/execute"
+        run_id = (await client.post(url, json=body, headers=key)).json()["id"]
+        await until_status(client, run_id, "COMPLETED")
+        assert (await client.delete(f"/api/executions/{run_id}")).status_code in (200, 204)
+        refused = assert_refused(await client.post(url, json=body, headers=key), 409, "CONFLICT")
+        assert run_id in refused["detail"]
 
 
 @pytest.mark.parametrize("how", ["stop", "cancel"])
@@ -272,3 +286,18 @@ async def test_a_failed_node_is_shown_and_the_run_completes(gateway: Gateway) ->
         assert node["error"]
         assert run["stats"]["node_error_count"] == 1
         assert run["stats"]["failed_nodes"][0]["node_id"] == "bad"
+
+
+async def test_a_user_waits_for_events_in_a_bounded_number_of_requests(gateway: Gateway) -> None:
+    user_id = f"user-{uuid4()}"
+    async with gateway.user(user_id) as client:
+        graph_exec_id = await execute(client, await save(client, echo_graph_body()), x=1)
+        url = f"/api/executions/{graph_exec_id}/events"
+        with ExitStack() as waiting:
+            for _ in range(MAX_OF_USER):
+                waiting.enter_context(gateway.container.polls.one_of(UserId(user_id)))
+            refused = await client.get(url, params={"wait_seconds": 1})
+            assert_refused(refused, 429, "TOO_MANY_REQUESTS")
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert (await client.get(url)).status_code == 200
+        assert (await client.get(url, params={"wait_seconds": 1})).status_code == 200

@@ -51,6 +51,7 @@ class ExecutionReader:
         self._units = container.units
         self._blocks = container.blocks
         self._events = container.events
+        self._polls = container.polls
         self._runner = container.runner
         self._values = ValueStore(container.blobs)
 
@@ -124,9 +125,18 @@ class ExecutionReader:
 
         Raises:
             NotFoundError: not an execution of this user.
+            TooManyRequestsError: too many wait already.
             ServiceUnavailableError: Redis does not answer.
         """
         await self.get_record(user_id, graph_exec_id)
+        if wait_seconds <= 0:
+            return list(await self._events.read(graph_exec_id, since=since, limit=limit, wait_seconds=0))
+        with self._polls.one_of(user_id):
+            return await self._wait_for_events(graph_exec_id, since=since, limit=limit, wait_seconds=wait_seconds)
+
+    async def _wait_for_events(
+        self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
+    ) -> list[ExecutionEvent]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_seconds
         while True:
