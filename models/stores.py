@@ -83,6 +83,10 @@ class ApiKeyStore(Protocol):
         """Raises NotFoundError."""
         ...
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime) -> None:
+        """Ends every key of the user for good."""
+        ...
+
     async def set_permissions(self, user_id: UserId, key_id: ApiKeyId, permissions: frozenset[Permission]) -> ApiKey:
         """Raises NotFoundError."""
         ...
@@ -148,6 +152,8 @@ class ExecutionStore(Protocol):
     async def find(self, user_id: UserId, graph_exec_id: GraphExecId) -> GraphExecutionRecord | None:
         """None also for deleted executions."""
         ...
+
+    async def was_deleted(self, user_id: UserId, graph_exec_id: GraphExecId) -> bool: ...
 
     async def list_of_user(
         self,

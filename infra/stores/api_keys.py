@@ -77,6 +77,11 @@ class SqlApiKeyStore:
         revoked_at = now if status is ApiKeyStatus.REVOKED else None
         return await self._change(user_id, key_id, {"status": status.value, "revoked_at": revoked_at})
 
+    async def revoke_all(self, user_id: UserId, *, now: datetime) -> None:
+        open_ones = (col(ApiKeyRow.user_id) == user_id, col(ApiKeyRow.status) != ApiKeyStatus.REVOKED.value)
+        revoked = {"status": ApiKeyStatus.REVOKED.value, "revoked_at": now}
+        await self._session.execute(update(ApiKeyRow).where(*open_ones).values(revoked))
+
     async def set_permissions(self, user_id: UserId, key_id: ApiKeyId, permissions: frozenset[Permission]) -> ApiKey:
         return await self._change(user_id, key_id, {"permissions": sorted(permissions)})
 

@@ -57,6 +57,14 @@ class SqlExecutionStore:
         row = (await self._session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
         return _execution(row) if row else None
 
+    async def was_deleted(self, user_id: UserId, graph_exec_id: GraphExecId) -> bool:
+        same = (col(GraphExecutionRow.id) == graph_exec_id, col(GraphExecutionRow.user_id) == user_id)
+        return bool(
+            await self._session.scalar(
+                select(func.count()).where(*same, col(GraphExecutionRow.deleted_at).is_not(None))
+            )
+        )
+
     async def list_of_user(
         self,
         user_id: UserId,

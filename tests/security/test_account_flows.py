@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from httpx2 import Response
 
+from models.api_keys import DEFAULT_PERMISSIONS, ApiKeyStatus
 from models.identity import PasswordHasher
 from services.gateway.app import create_app
 from tests.accounts import PASSWORD, Person, browser, log_in, mail_token, mails_to, new_address
@@ -161,6 +162,42 @@ async def test_a_new_password_makes_mailed_tokens_useless(gateway: Gateway) -> N
     assert (await post(gateway, "password", body, **headers)).status_code == 200
     answer = await post(gateway, "password/reset", {"token": token, "new_password": PASSWORD})
     assert_refused(answer, 400, "INVALID_MAIL_TOKEN")
+
+
+async def test_whoever_proves_an_address_with_a_reset_shuts_out_who_registered_it_before(gateway: Gateway) -> None:
+    stranger = await Person.register(gateway)
+    tokens = await stranger.tokens()
+    raw = await gateway.api_key(tokens["user"]["id"], *DEFAULT_PERMISSIONS)
+    suspended = await gateway.api_key(tokens["user"]["id"], *DEFAULT_PERMISSIONS, status=ApiKeyStatus.SUSPENDED)
+    body = {"token": await reset_token(gateway, stranger), "new_password": NEW_PASSWORD}
+    assert (await post(gateway, "password/reset", body)).status_code == 204
+    for headers in (
+        {"X-API-Key": raw},
+        {"X-API-Key": suspended},
+        {"Authorization": f"Bearer {tokens['access_token']}"},
+    ):
+        async with gateway.anonymous(**headers) as client:
+            assert_refused(await client.get("/me"), 401, "UNAUTHENTICATED")
+    assert (await post(gateway, "refresh", {"refresh_token": tokens["refresh_token"]})).status_code == 401
+    # Their own keys survive the next reset, as the address is proven.
+    own = await gateway.api_key(tokens["user"]["id"], *DEFAULT_PERMISSIONS)
+    body = {"token": await reset_token(gateway, stranger, number=2), "new_password": PASSWORD}
+    assert (await post(gateway, "password/reset", body)).status_code == 204
+    async with gateway.anonymous(**{"X-API-Key": own}) as client:
+        assert (await client.get("/me")).status_code == 200
+
+
+async def test_an_address_that_another_account_has_proven_is_not_entered_as_proven(gateway: Gateway) -> None:
+    person, contested = await Person.register(gateway), new_address()
+    headers = {"Authorization": f"Bearer {(await person.tokens())['access_token']}"}
+    async with gateway.anonymous(**headers) as client:
+        body = {"email": contested, "current_password": PASSWORD}
+        assert (await client.post("/api/auth/user/email", json=body)).status_code == 200
+        token = await mail_token(gateway, contested, "Confirm")
+        assert (await post(gateway, "register", {"email": contested, "password": PASSWORD})).status_code == 202
+        assert_refused(await post(gateway, "email/verify", {"token": token}), 400, "INVALID_MAIL_TOKEN")
+        entries = (await client.get("/api/audit", params={"action": "auth.email_verified"})).json()["entries"]
+    assert entries == []
 
 
 async def test_mailed_tokens_expire(watched: Gateway, clock: MovableClock) -> None:

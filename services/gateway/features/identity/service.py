@@ -107,7 +107,8 @@ class IdentityService:
             if proof and account and (change or proof.email.casefold() == account.user.email.casefold()):
                 proven = await unit.accounts.set_email(account.user.id, proof.email, now=now)
                 await unit.mail_tokens.delete_all(account.user.id)
-                await self._events.record(AuditAction.EMAIL_VERIFIED, origin, user_id=account.user.id, unit=unit)
+                if proven:
+                    await self._events.record(AuditAction.EMAIL_VERIFIED, origin, user_id=account.user.id, unit=unit)
         if not proven:
             raise _bad_token()
 
@@ -179,7 +180,10 @@ class IdentityService:
             check_password(new, email=account.user.email)
             if account.user.email.casefold() == taken.email.casefold():
                 if account.user.email_verified_at is None:
-                    # Before that anybody may have connected a login elsewhere with an address of somebody else.
+                    # Before that anybody may have made the account of somebody else's address, and ways into it.
+                    await unit.accounts.raise_token_version(account.user.id, now=now)
+                    await unit.refresh_tokens.revoke_all(account.user.id, now=now)
+                    await unit.api_keys.revoke_all(account.user.id, now=now)
                     await unit.identities.unlink_all(account.user.id)
                 # Whoever reads the mail of an address has proven it.
                 await unit.accounts.set_email(account.user.id, account.user.email, now=now)
