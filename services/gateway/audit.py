@@ -141,11 +141,12 @@ async def record_alone(request: Request, entry: AuditEntry) -> None:
         _log.error("audit entry not stored", reason=error.message, entry=entry.model_dump(mode="json"))
 
 
-def audits(action: AuditAction, object_kind: str, *, in_unit: bool = False) -> Dependency:
+def audits(action: AuditAction, object_kind: str, *, in_unit: bool = False, by_itself: bool = False) -> Dependency:
     """A dependency of a route: what it does is entered once it has succeeded.
 
     Args:
         in_unit: the route works in the request's unit of work: act and entry are committed together.
+        by_itself: the route enters it, with a trail, in a unit of work of its own.
     """
 
     async def entered(request: Request, act: CurrentAct) -> AsyncIterator[None]:
@@ -160,7 +161,10 @@ def audits(action: AuditAction, object_kind: str, *, in_unit: bool = False) -> D
             principal = await _demand(request)
             await unit.audit.record(_entry(request, principal, act, action, object_kind))
 
-    chosen = entered_in_unit if in_unit else entered
+    async def entered_by_itself() -> None:
+        return
+
+    chosen = entered_by_itself if by_itself else entered_in_unit if in_unit else entered
     setattr(chosen, ACTION_ATTRIBUTE, action)
     return Depends(chosen, scope="function")
 

@@ -12,6 +12,7 @@ from activities.planning.validate import check_runnable
 from models.errors import (
     AppError,
     ConflictError,
+    ForbiddenError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
     ServiceUnavailableError,
@@ -71,7 +72,8 @@ class RunStarter:
             NotFoundError: no such graph, version or preset of this user.
             GraphValidationError, InvalidRequestError: the graph cannot run with these values, or the preset is one of
                 another graph; nothing is left behind.
-            ConflictError: the preset is not active.
+            ConflictError: the preset is not active, or the execution that the key has started was deleted.
+            ForbiddenError: the user was suspended meanwhile.
             IdempotencyKeyReusedError: the key stands for another request.
             ServiceUnavailableError: nothing was started, or (with a key) a repetition finds out.
         """
@@ -98,7 +100,9 @@ class RunStarter:
         if claim is not None:
             await self._bind(claim)
         started = await self._runner.start(prepared.input, owner_key_id=user.key_id)
-        return await self._announce(prepared, started=started)
+        record = await self._announce(prepared, started=started)
+        await self._demand_active(user, record.id)
+        return record
 
     async def _find_started(self, claim: RunClaim) -> GraphExecutionRecord | None:
         """The execution that an earlier request with this key has started."""
@@ -110,7 +114,14 @@ class RunStarter:
                 raise IdempotencyKeyReusedError(
                     f"Idempotency-Key {claim.key!r} was used before with another request. Use a new key."
                 )
-            return await unit.executions.find(claim.user_id, claim.graph_exec_id)
+            known = await unit.executions.find(claim.user_id, claim.graph_exec_id)
+            # Temporal forgets ended runs in time, and would then start this one again where nobody sees it.
+            if known is None and await unit.executions.was_deleted(claim.user_id, claim.graph_exec_id):
+                raise ConflictError(
+                    f"Execution #{claim.graph_exec_id}, which Idempotency-Key {claim.key!r} has started, was deleted. "
+                    "Use a new key to start another one."
+                )
+            return known
 
     async def _bind(self, claim: RunClaim) -> None:
         """Ties the key to the request just before the commit point, so that a refused request binds nothing."""
@@ -195,6 +206,22 @@ class RunStarter:
             preset_id=opening.preset_id,
             created_at=opening.created_at,
         )
+
+    async def _demand_active(self, user: User, graph_exec_id: GraphExecId) -> None:
+        """Cancels a run that began while its user was suspended: whoever suspends ends the runs that are recorded.
+
+        Looks once the run is recorded: one of the two sees what the other has done.
+        """
+        try:
+            async with self._units() as unit:
+                known = await unit.users.find(user.id)
+            if known is not None and not known.is_suspended:
+                return
+            await self._runner.cancel(graph_exec_id, owner_key_id=user.key_id)
+        except ServiceUnavailableError as error:
+            _log.warning("user of a started execution not looked up, or not cancelled", reason=error.message)
+            return
+        raise ForbiddenError("This account is suspended.")
 
     async def _publish_queued(self, run: RunIdentity, opening: RunOpening) -> None:
         queued = ExecutionEvent(

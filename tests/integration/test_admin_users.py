@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -15,10 +17,14 @@ from infra.stores.all_tables import import_all_tables
 from infra.stores.execution_recorder import PostgresExecutionRecorder
 from models.api_keys import DEFAULT_PERMISSIONS
 from models.erasure import Erasure
-from models.errors import NotFoundError
-from models.ids import GraphExecId, GraphId, UserId, new_id
+from models.errors import ForbiddenError, NotFoundError, ServiceUnavailableError
+from models.ids import GraphExecId, GraphId, OwnerKeyId, UserId, new_id
+from models.ports import GraphRunner
 from models.wire import RunIdentity, RunOpening
+from services.gateway.app import create_app
 from services.gateway.erasures import Erasures
+from services.gateway.run_request import RunRequest
+from services.gateway.run_starter import RunStarter
 from tests.accounts import Person, browser, log_in
 from tests.gateway import Gateway, assert_refused, echo_graph_body, execute, save, sleeper_graph_body, until_status
 
@@ -96,6 +102,56 @@ async def test_a_suspended_user_is_refused_on_every_path_and_their_runs_end(gate
         assert (await admin.post(f"/api/admin/users/{user_id}/unsuspend")).json()["status"] == "ACTIVE"
         assert (await until_status(client, run_id, "TERMINATED"))["status"] == "TERMINATED"
         assert (await person.login()).status_code == 200
+
+
+@dataclass
+class AwayRunner:
+    """A runner that cannot reach Temporal for a cancellation."""
+
+    runner: GraphRunner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.runner, name)
+
+    async def cancel(self, graph_exec_id: GraphExecId, *, owner_key_id: OwnerKeyId) -> bool:
+        raise ServiceUnavailableError("Temporal does not answer.")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_suspension_is_entered_even_if_the_runs_cannot_be_ended(gateway: Gateway, method: str) -> None:
+    user_id = f"elsewhere-{uuid4()}"
+    async with gateway.user(user_id) as client:
+        await execute(client, await save(client, sleeper_graph_body(300)))
+    runner = cast("GraphRunner", AwayRunner(gateway.container.runner))
+    away = Gateway(
+        app=create_app(replace(gateway.container, runner=runner)),
+        container=gateway.container,
+        settings=gateway.settings,
+    )
+    path = f"/api/admin/users/{user_id}" + ("/suspend" if method == "POST" else "")
+    async with administrator(away) as admin, gateway.user(user_id) as client:
+        assert_refused(await admin.request(method, path), 503, "SERVICE_UNAVAILABLE")
+        assert_refused(await client.get("/me"), 403, "FORBIDDEN")
+        entries = (await admin.get("/api/admin/audit", params={"action": "user.suspended"})).json()["entries"]
+    (entry,) = [entry for entry in entries if entry["object_id"] == user_id]
+    assert (entry["actor_id"], entry["owner_id"]) == ("the-administrator", user_id)
+    await erase(gateway, user_id)
+
+
+async def test_a_run_that_began_while_its_user_was_suspended_is_cancelled(gateway: Gateway, worker: None) -> None:
+    user_id, container = f"elsewhere-{uuid4()}", gateway.container
+    async with gateway.user(user_id) as client, administrator(gateway) as admin:
+        graph_id = await save(client, sleeper_graph_body(300))
+        async with container.units() as unit:
+            user = await unit.users.find(UserId(user_id))
+        assert user is not None
+        # The start has passed the check of its user already.
+        assert (await admin.post(f"/api/admin/users/{user_id}/suspend")).status_code == 200
+        with pytest.raises(ForbiddenError):
+            await RunStarter(container).start(user, RunRequest(graph_id=GraphId(graph_id)))
+        assert (await admin.post(f"/api/admin/users/{user_id}/unsuspend")).status_code == 200
+        (run,) = (await client.get("/api/executions")).json()
+        await until_status(client, run["id"], "TERMINATED")
 
 
 async def test_users_of_another_provider_are_suspended_too(gateway: Gateway) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from models.audit import AuditAction
 from models.ids import UserId
 from models.users import UserStatus
-from services.gateway.audit import CurrentAct, audits
+from services.gateway.audit import audits, trail_of
 from services.gateway.auth.dependencies import Admin
+from services.gateway.auth.identification import identify
 from services.gateway.deps import GatewayContainer, LongPage, Unit, tell_total
 from services.gateway.features.admin_users.schemas import AdminUserOut, admin_user_out
 from services.gateway.features.admin_users.service import UserAdministration
@@ -19,8 +20,9 @@ router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=SmallJ
 UserIdPath = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
-async def _administration(admin: Admin, container: GatewayContainer) -> UserAdministration:
-    return UserAdministration(container, administrator=admin)
+async def _administration(request: Request, admin: Admin, container: GatewayContainer) -> UserAdministration:
+    principal = (await identify(request, container)).demand()
+    return UserAdministration(container, administrator=admin, trail=trail_of(request, principal))
 
 
 Administration = Annotated[UserAdministration, Depends(_administration)]
@@ -51,10 +53,9 @@ async def get_user(user_id: UserIdPath, administration: Administration) -> Admin
     "/{user_id}/suspend",
     operation_id="suspend_user",
     summary="Refuse a user everywhere, and end their runs",
-    dependencies=[audits(AuditAction.USER_SUSPENDED, "user")],
+    dependencies=[audits(AuditAction.USER_SUSPENDED, "user", by_itself=True)],
 )
-async def suspend_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> AdminUserOut:
-    act.owner_id = UserId(user_id)
+async def suspend_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
     return admin_user_out(await administration.suspend(UserId(user_id)))
 
 
@@ -62,10 +63,9 @@ async def suspend_user(user_id: UserIdPath, administration: Administration, act:
     "/{user_id}/unsuspend",
     operation_id="unsuspend_user",
     summary="End a suspension",
-    dependencies=[audits(AuditAction.USER_ACTIVATED, "user")],
+    dependencies=[audits(AuditAction.USER_ACTIVATED, "user", by_itself=True)],
 )
-async def unsuspend_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> AdminUserOut:
-    act.owner_id = UserId(user_id)
+async def unsuspend_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
     return admin_user_out(await administration.unsuspend(UserId(user_id)))
 
 
@@ -74,8 +74,7 @@ async def unsuspend_user(user_id: UserIdPath, administration: Administration, ac
     operation_id="erase_user",
     status_code=204,
     summary="Delete a user and everything of theirs, for good",
-    dependencies=[audits(AuditAction.USER_ERASED, "user")],
+    dependencies=[audits(AuditAction.USER_ERASED, "user", by_itself=True)],
 )
-async def erase_user(user_id: UserIdPath, administration: Administration, act: CurrentAct) -> None:
-    act.owner_id = UserId(user_id)
+async def erase_user(user_id: UserIdPath, administration: Administration) -> None:
     await administration.erase(UserId(user_id))
