@@ -117,18 +117,6 @@ async def test_the_same_idempotency_key_starts_one_run(gateway: Gateway) -> None
         assert (await other.post(url, json={"inputs": {"x": 3}}, headers=key)).json()["id"] != graph_exec_id
 
 
-async def test_a_key_whose_execution_was_deleted_starts_no_other(gateway: Gateway) -> None:
-    key, body = {"Idempotency-Key": f"key-{uuid4()}"}, {"inputs": {"x": 1}}
-    async with gateway.user() as client:
-        graph_id = await save(client, echo_graph_body())
-        url = f"/api/graphs/{graph_id}/execute"
-        run_id = (await client.post(url, json=body, headers=key)).json()["id"]
-        await until_status(client, run_id, "COMPLETED")
-        assert (await client.delete(f"/api/executions/{run_id}")).status_code in (200, 204)
-        refused = assert_refused(await client.post(url, json=body, headers=key), 409, "CONFLICT")
-        assert run_id in refused["detail"]
-
-
 @pytest.mark.parametrize("how", ["stop", "cancel"])
 async def test_stopping_answers_the_ended_run_and_then_null(gateway: Gateway, how: str) -> None:
     async with gateway.user() as client:
