@@ -1,6 +1,6 @@
 """What the gateway is made of: ports and values, put together by a composition root (`main.py`, or a test's)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.rate_limit.gate import RateGate
+from services.gateway.readiness import HealthCheck, Readiness
 from services.gateway.waiting_polls import WaitingPolls
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from services.gateway.auth.oidc_parts import OidcParts
     from services.gateway.auth.settings import AuthOptions
     from services.gateway.auth.tokens import TokenVerifier
-
-HealthCheck = Callable[[], Awaitable[None]]
-"""Raises ServiceUnavailableError while the part does not answer."""
 
 
 class PayloadTranslator(Protocol):
@@ -45,7 +43,7 @@ class Container:
     """
     Attributes:
         block_services: ports for blocks that run directly, by name (see `BlockContext.services`).
-        checks: what `/ready` asks, by part.
+        checks: what `readiness`, which `/ready` tells, asks by part.
         oidc: None where nobody logs in at a provider elsewhere.
         codec: None where the Temporal Web UI gets nothing decoded.
     """
@@ -71,6 +69,7 @@ class Container:
     rate_gate: RateGate
     metrics: GatewayMetrics
     checks: Mapping[str, HealthCheck]
+    readiness: Readiness
     polls: WaitingPolls = field(default_factory=WaitingPolls)
     oidc: "OidcParts | None" = None
     block_services: Mapping[str, Any] = field(default_factory=dict[str, Any])

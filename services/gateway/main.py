@@ -51,6 +51,7 @@ from services.gateway.rate_limit.gate import RateGate
 from services.gateway.rate_limit.in_process import InProcessRateLimitStore
 from services.gateway.rate_limit.limiter import RateLimiter
 from services.gateway.rate_limit.rules import RateRules
+from services.gateway.readiness import Readiness
 from services.gateway.waiting_polls import MAX_OF_PROCESS
 
 SHUTDOWN_SECONDS: Final = 30
@@ -104,6 +105,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         parts = await stack.enter_async_context(
             open_auth(options, settings, units=units, database=database, redis=redis_client, clock=clock)
         )
+        checks = {"postgres": database.ping, "redis": events.ping, "temporal": runner.ping}
         # What answers have left to do may send mail, so it ends first.
         stack.push_async_callback(background.drain)
         yield Container(
@@ -128,7 +130,8 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             addresses=addresses,
             rate_gate=_rate_gate(settings.rate_limits, RedisRateLimitStore(limits_client), clock, addresses, metrics),
             metrics=metrics,
-            checks={"postgres": database.ping, "redis": events.ping, "temporal": runner.ping},
+            checks=checks,
+            readiness=Readiness(checks),
             block_services=block_services.services,
             codec=CodecServer(EncryptionCodec(keys)),
             codec_token=settings.codec.codec_token,

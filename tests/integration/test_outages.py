@@ -131,11 +131,11 @@ async def links(gateway_settings: Settings) -> AsyncIterator[tuple[Gateway, dict
             yield gateway, {"postgres": postgres, "redis": redis, "temporal": temporal}
 
 
-async def _until_ready(client: AsyncClient) -> Response:
+async def _until_ready(client: AsyncClient, *, status: int = 200) -> Response:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         response = await client.get("/ready")
-        if response.status_code == 200 or time.monotonic() > deadline:
+        if response.status_code == status or time.monotonic() > deadline:
             return response
         await asyncio.sleep(0.1)
 
@@ -155,7 +155,7 @@ async def test_readiness_names_the_part_that_is_away(links: tuple[Gateway, dict[
         assert ready.json() == {"status": "ready", "checks": dict.fromkeys(parts, "ok")}
         for name, link in parts.items():
             await link.cut()
-            away = await client.get("/ready")
+            away = await _until_ready(client, status=503)
             assert away.status_code == 503
             assert away.json()["checks"] == dict.fromkeys(parts, "ok") | {name: "unavailable"}
             assert (await client.get("/health")).status_code == 200

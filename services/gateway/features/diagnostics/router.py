@@ -17,9 +17,9 @@ from activities.blocks.registry import BlockRegistry
 from models.errors import AppError
 from models.function_cache import get_cache_stats
 from services.gateway.auth.dependencies import Admin
-from services.gateway.container import HealthCheck
 from services.gateway.deps import GatewayContainer, Unit
 from services.gateway.json_bodies import JsonRoute
+from services.gateway.readiness import HealthCheck
 
 router = APIRouter(prefix="/api/admin/diagnostics", tags=["admin"], route_class=JsonRoute)
 
