@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.heartbeat import heartbeats
 from activities.outputs import OutputCollector
 from activities.recording import Recording
-from models.controls import RunPhase
+from models.controls import ControlRecord, RunPhase
 from models.errors import ServiceUnavailableError
 from models.events import EventKind, ExecutionEvent
 from models.execution import ExecutionStatus
@@ -55,8 +55,7 @@ class RecordingActivities:
                 await self._recorder.open_execution(input.run, input.opening)
             if input.records:
                 await self._record(input.run, input.records)
-            if input.controls:
-                await self._waits.record_controls(input.run, input.controls)
+            await self._record_controls(input.run, input.controls)
             if input.phase is not None:
                 await self._waits.record_phase(input.run, input.phase)
                 await self._tell_phase(input.run, input.phase)
@@ -86,8 +85,8 @@ class RecordingActivities:
         async with heartbeats():
             if closing.unrecorded:
                 await self._record(closing.run, closing.unrecorded)
-            if closing.controls:
-                await self._waits.record_controls(closing.run, closing.controls)
+            await self._record_controls(closing.run, closing.controls)
+            closing = closing.model_copy(update={"controls": ()})
             outputs = await self._collect_outputs(closing)
             if outputs.omitted:
                 _log.warning("outputs left out", omitted=outputs.omitted)
@@ -132,6 +131,16 @@ class RecordingActivities:
         except Exception:
             for record in records:
                 await self._record_alone(run, record)
+
+    async def _record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
+        """One by one: what Postgres refuses for good must not keep the run open."""
+        for control in controls:
+            try:
+                await self._waits.record_controls(run, (control,))
+            except ServiceUnavailableError:
+                raise
+            except Exception as error:
+                _log.error("control refused", error=type(error).__name__, action=control.action)
 
     async def _record_alone(self, run: RunIdentity, record: NodeRecord) -> None:
         try:

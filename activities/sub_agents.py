@@ -21,7 +21,7 @@ from models.ids import GraphExecId, GraphId, NodeId, UserId, owner_key_id_of
 from models.ports import ExecutionRecorder, GraphRunner
 from models.stores import UnitOfWorkFactory
 from models.value_store import ValueStore
-from models.values import Values
+from models.values import Values, total_inline_bytes
 from models.waits import ChildFinished, ChildWait, RunAgent, Wait
 from models.wire import ExecuteBlockInput, OpenedExecution, OpenExecutionInput, RunIdentity
 
@@ -59,7 +59,11 @@ class SubAgents:
             version = "" if request.graph_version is None else f" in version {request.graph_version}"
             raise BlockError(f"Graph #{request.graph_id}{version} not found or access denied.")
         inherited = task.options.masks if task.options else {}
-        own = {node_id: await self._pack(pins, graph_exec_id) for node_id, pins in request.masks.items()}
+        own: dict[str, Values] = {}
+        budget = INLINE_INPUT_BYTES
+        for node_id, pins in request.masks.items():
+            own[node_id] = await self._values.pack_all(pins, graph_exec_id=graph_exec_id, inline_budget_bytes=budget)
+            budget = max(0, budget - total_inline_bytes(own[node_id].values()))
         masks = {node_id: {**inherited.get(node_id, {}), **own.get(node_id, {})} for node_id in {**inherited, **own}}
         try:
             check_runnable(graph, self._blocks, inputs=request.inputs, masks=await self._load(masks))

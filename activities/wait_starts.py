@@ -17,6 +17,7 @@ from models.ports import Clock, WaitRecorder
 from models.reviews import OpenEvent, OpenReview
 from models.value_store import ValueStore
 from models.waits import (
+    LONGEST_WAIT,
     AgentEnded,
     AskForReview,
     AwaitEvent,
@@ -38,7 +39,6 @@ from models.wire import BlockWaiting, ExecuteBlockInput
 WAITING_EXECUTORS = frozenset({ExecutorKind.TIMER, ExecutorKind.REVIEW, ExecutorKind.EVENT_WAIT, ExecutorKind.CHILD})
 
 TOKEN_BYTES = 32
-LONGEST_WAIT = timedelta(days=3660)
 
 
 class WaitStarts:

@@ -6,7 +6,7 @@ A block that waits does not run meanwhile: `Block.plan_wait` says what it waits 
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,6 +14,9 @@ from pydantic import Field
 from models.ids import GraphExecId, GraphId
 from models.values import Value
 from models.wire_model import Tagged, Wire
+
+LONGEST_WAIT = timedelta(days=3660)
+"""No wait may end later: a date that no calendar holds must not get into a record."""
 
 Emissions = tuple[tuple[str, Any], ...]
 

@@ -1,5 +1,6 @@
 """What can be done to a running execution from outside, and the state it is done to."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from models.plan import ExecutionPlan
     from models.waits import ChildFinished
     from models.wire import CarriedState, ExecuteGraphInput, ExecutionProgress, StopRequest, StreamedOutputs
+    from workflows import options
     from workflows.alarms import Alarms
     from workflows.carried_state import RunParts
     from workflows.children import Children
@@ -48,6 +50,11 @@ class ControlledRun:
         self._failure: tuple[str, str] | None = None
         self._paused_at: datetime | None = None
         self._is_woken = False
+        self._is_held_back = False
+        self._is_loading = input.plan is None or bool(input.carried and input.carried.parts)
+        self._will_be_paused = False
+        self._after_loading: list[Callable[[], None]] = []
+        self._answers: dict[str, ControlAnswer] = {}
         self._phase = RunPhase(number=0, status=ExecutionStatus.RUNNING.value)
         self._deadline = input.options.deadline
         self._updates = 0
@@ -76,19 +83,20 @@ class ControlledRun:
     @workflow.signal(description="Start and route nothing until `resume`; running blocks finish.")
     def pause(self, request: ControlRequest | None = None) -> None:
         self._signals += 1
-        if self._paused_at is None and not self._is_ending:
-            self._paused_at = workflow.now()
-            self._note(ControlAction.PAUSE, request)
-            self._children.tell_all("pause", request or ControlRequest())
+        if self._is_loading:
+            self._will_be_paused = True
+            self._after_loading.append(lambda: self._pause(request))
+        else:
+            self._pause(request)
 
     @workflow.signal(description="Go on after `pause`.")
     def resume(self, request: ControlRequest | None = None) -> None:
         self._signals += 1
-        if self._paused_at is not None:
-            self._paused_at = None
-            self._is_woken = True
-            self._note(ControlAction.RESUME, request)
-            self._children.tell_all("resume", request or ControlRequest())
+        if self._is_loading:
+            self._will_be_paused = False
+            self._after_loading.append(lambda: self._resume(request))
+        else:
+            self._resume(request)
 
     @workflow.signal(description="Emissions of a block that still runs.")
     def stream_outputs(self, outputs: StreamedOutputs) -> None:
@@ -98,76 +106,72 @@ class ControlledRun:
     @workflow.signal(description="A run that a node of this one has started is over.")
     def child_finished(self, finished: ChildFinished) -> None:
         self._signals += 1
-        self._children.report(finished)
+        if self._is_loading:
+            self._after_loading.append(lambda: self._children.report(finished))
+        else:
+            self._children.report(finished)
 
     @workflow.update(description="Decide reviews.")
     def submit_review(self, decisions: ReviewDecisions) -> ControlAnswer:
-        return self._carried_out(self._controls.decide(decisions))
+        return self._carry_out(lambda: self._controls.decide(decisions))
 
     @submit_review.validator
     def _check_review(self, decisions: ReviewDecisions) -> None:
-        self._check_alive()
-        self._controls.check_decisions(decisions)
+        if self._is_new():
+            self._controls.check_decisions(decisions)
 
     @workflow.update(description="Deliver an event that a node waits for.")
     def deliver_event(self, delivery: EventDelivery) -> ControlAnswer:
-        return self._carried_out(self._controls.deliver(delivery))
+        return self._carry_out(lambda: self._controls.deliver(delivery))
 
     @deliver_event.validator
     def _check_event(self, delivery: EventDelivery) -> None:
-        self._check_alive()
-        self._controls.check_delivery(delivery)
+        if self._is_new():
+            self._controls.check_delivery(delivery)
 
     @workflow.update(description="Run a failed node execution again.")
     def retry_node(self, control: NodeControl) -> ControlAnswer:
-        return self._carried_out(self._controls.retry(control))
+        return self._carry_out(lambda: self._controls.retry(control))
 
     @retry_node.validator
     def _check_retry(self, control: NodeControl) -> None:
-        self._check_alive()
-        self._controls.check_retry(control)
+        if self._is_new():
+            self._controls.check_retry(control)
 
     @workflow.update(description="End a node execution that failed, waits or runs, without outputs.")
     def skip_node(self, control: NodeControl) -> ControlAnswer:
-        return self._carried_out(self._controls.skip(control))
+        return self._carry_out(lambda: self._controls.skip(control))
 
     @skip_node.validator
     def _check_skip(self, control: NodeControl) -> None:
-        self._check_alive()
-        self._controls.check_replacement(control.node_exec_id)
+        if self._is_new():
+            self._controls.check_replacement(control.node_exec_id)
 
     @workflow.update(description="Give a node execution that failed, waits or runs its outputs.")
     def set_output(self, given: GivenOutputs) -> ControlAnswer:
-        return self._carried_out(self._controls.set_output(given))
+        return self._carry_out(lambda: self._controls.set_output(given))
 
     @set_output.validator
     def _check_output(self, given: GivenOutputs) -> None:
-        self._check_alive()
-        self._controls.check_outputs(given)
+        if self._is_new():
+            self._controls.check_outputs(given)
 
     @workflow.update(description="Move a deadline: of the execution, of a wait, or of the next attempts of a node.")
     def extend_deadline(self, extension: DeadlineExtension) -> ControlAnswer:
-        answer = self._controls.extend(extension)
-        if extension.node_id is None and extension.node_exec_id is None and extension.until is not None:
-            self._deadline = extension.until
-            self._alarms.set(DEADLINE, extension.until, summary="End of the execution's time")
-        return self._carried_out(answer)
+        return self._carry_out(lambda: self._extend(extension))
 
     @extend_deadline.validator
     def _check_extension(self, extension: DeadlineExtension) -> None:
-        self._check_alive()
-        self._controls.check_extension(extension)
+        if self._is_new():
+            self._controls.check_extension(extension)
 
     @workflow.update(description="Let an execution end that is held because nodes have failed.")
     def release_hold(self, request: ControlRequest) -> ControlAnswer:
-        self._state.is_released = True
-        self._note(ControlAction.RELEASE_HOLD, request)
-        return self._carried_out(ControlAnswer())
+        return self._carry_out(lambda: self._release(request))
 
     @release_hold.validator
     def _check_release(self, request: ControlRequest) -> None:
-        self._check_alive()
-        if not self._is_held:
+        if self._is_new() and not self._is_held:
             raise ApplicationError(
                 "The execution is not held: it still has work, or no node has failed.", type="conflict"
             )
@@ -184,17 +188,73 @@ class ControlledRun:
             stopping=self._is_ending,
             waiting=len(self._waits),
             held=len(self._nodes.failed) if self._is_held else 0,
-            paused=self._paused_at is not None,
+            paused=self._paused_at is not None or self._will_be_paused,
         )
 
-    def _check_alive(self) -> None:
-        if self._is_ending:
+    def _is_new(self) -> bool:
+        """Whether an act is to be checked and carried out: one that an earlier run of this workflow has carried out is
+        only answered once more, because Temporal knows the ids of updates within one run only."""
+        if self._answered() is not None:
+            return False
+        if self._is_loading:
+            raise ApplicationError("The execution is beginning.", type="not_yet")
+        if self._is_ending or self._state.is_ending:
             raise ApplicationError("The execution is ending.", type="conflict")
+        return True
 
-    def _carried_out(self, answer: ControlAnswer) -> ControlAnswer:
+    def _answered(self) -> ControlAnswer | None:
+        update = workflow.current_update_info()
+        return self._answers.get(update.id) if update is not None else None
+
+    def _carry_out(self, act: Callable[[], ControlAnswer]) -> ControlAnswer:
+        answer = self._answered()
+        if answer is None:
+            answer = act()
+            self._is_woken = True
+            if (update := workflow.current_update_info()) is not None:
+                self._answers[update.id] = answer
+                if len(self._answers) > options.MAX_REMEMBERED_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
         self._updates += 1
-        self._is_woken = True
         return answer
+
+    def _extend(self, extension: DeadlineExtension) -> ControlAnswer:
+        answer = self._controls.extend(extension)
+        if extension.node_id is None and extension.node_exec_id is None and extension.until is not None:
+            self._set_deadline(extension.until)
+            self._alarms.set(DEADLINE, extension.until, summary="End of the execution's time")
+        return answer
+
+    def _set_deadline(self, at: datetime | None) -> None:
+        """Runs inside this one that begin later get it, too."""
+        self._deadline = at
+        self._state.options = self._state.options.model_copy(update={"deadline": at})
+
+    def _release(self, request: ControlRequest) -> ControlAnswer:
+        self._state.is_released = True
+        self._note(ControlAction.RELEASE_HOLD, request)
+        return ControlAnswer()
+
+    def _pause(self, request: ControlRequest | None) -> None:
+        if self._paused_at is None and not self._is_ending:
+            self._paused_at = workflow.now()
+            self._note(ControlAction.PAUSE, request)
+            self._children.tell_all("pause", request or ControlRequest())
+
+    def _resume(self, request: ControlRequest | None) -> None:
+        if self._paused_at is not None:
+            self._paused_at = None
+            self._is_woken = True
+            self._note(ControlAction.RESUME, request)
+            self._children.tell_all("resume", request or ControlRequest())
+
+    def _end_loading(self) -> None:
+        """What came while the state was on its way takes effect now."""
+        self._is_loading = False
+        for act in self._after_loading:
+            act()
+        self._after_loading.clear()
+        self._will_be_paused = False
 
     def _note(self, action: ControlAction, request: ControlRequest | None) -> None:
         details = {"reason": request.reason} if request is not None and request.reason else {}
@@ -254,14 +314,17 @@ class ControlledRun:
 
     def _take_up_again(self, input: ExecuteGraphInput, carried: CarriedState | None = None) -> None:
         """What people have done meanwhile is kept."""
-        controls = self._report.take_controls()
+        controls, noted = self._report.take_controls(), self._controls.noted
         self._take_up(input, carried)
         self._report.controls.extend(controls)
+        self._controls.noted = noted
 
     def _load_control(self, carried: CarriedState) -> None:
         control = carried.control
         self._phase = RunPhase.model_validate(control["phase"])
-        self._deadline = datetime.fromisoformat(control["deadline"]) if control["deadline"] else None
+        self._set_deadline(datetime.fromisoformat(control["deadline"]) if control["deadline"] else None)
+        answers = control.get("answers", {})
+        self._answers = {key: ControlAnswer.model_validate(answer) for key, answer in answers.items()}
         if self._paused_at is None and control["paused_at"] is not None:
             self._paused_at = datetime.fromisoformat(control["paused_at"])
         RunParts(self._state, self._nodes, self._waits, self._children).load(control)
@@ -273,6 +336,7 @@ class ControlledRun:
             "phase": self._phase.model_dump(mode="json"),
             "deadline": self._deadline.isoformat() if self._deadline else None,
             "paused_at": self._paused_at.isoformat() if self._paused_at else None,
+            "answers": {key: answer.model_dump(mode="json") for key, answer in self._answers.items()},
         }
 
 

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from models.ids import NodeExecId, NodeId
     from models.pins import NOTHING, dynamic_sources, select
     from models.values import Value, total_inline_bytes
-    from models.waits import ChildWait, EventWait, Resolution, ReviewWait, TimerWait
+    from models.waits import LONGEST_WAIT, ChildWait, EventWait, Resolution, ReviewWait, TimerWait
     from models.wire import BlockOutputItem, StopRequest
     from workflows.children import Children
     from workflows.node_executions import NodeExecutions
@@ -37,14 +37,18 @@ MAX_CONTROL_RECORDS = 5_000
 
 
 class Controls:
-    """Checks and carries out what people want of one run."""
+    """Checks and carries out what people want of one run.
+
+    Attributes:
+        noted: acts noted so far in this run of the workflow; they are listed in this order.
+    """
 
     def __init__(self, state: RunState, nodes: NodeExecutions, waits: Waits, children: Children) -> None:
         self._state = state
         self._nodes = nodes
         self._waits = waits
         self._children = children
-        self._noted = 0
+        self.noted = 0
 
     # --- reviews and events -------------------------------------------------------------------------------------
 
@@ -152,8 +156,8 @@ class Controls:
             if not self._state.flow.has_node(extension.node_id):
                 _refuse("not_found", f"There is no node {extension.node_id!r} in this run.")
             return
-        if extension.until is None or extension.until <= workflow.now():
-            _refuse("invalid_request", "`until` must be a time in the future.")
+        if extension.until is None or not workflow.now() < extension.until < workflow.now() + LONGEST_WAIT:
+            _refuse("invalid_request", f"`until` must be a time within the next {LONGEST_WAIT.days} days.")
         if extension.node_exec_id is None:
             return
         parked = self._waiting(extension.node_exec_id)
@@ -194,10 +198,10 @@ class Controls:
     ) -> None:
         if len(self._state.report.controls) >= MAX_CONTROL_RECORDS:
             return
-        self._noted += 1
+        self.noted += 1
         self._state.report.controls.append(
             ControlRecord(
-                id=f"{workflow.info().run_id}:{self._noted}",
+                id=f"{workflow.info().run_id}:{self.noted:06d}",
                 action=action,
                 at=workflow.now(),
                 requested_by=requested_by,

@@ -34,11 +34,12 @@ MAX_REPORTED_NODES = 200
 class _Node:
     """A plan node with what routing needs precomputed, and its state."""
 
-    __slots__ = ("_links_by_pin", "awaited", "plan", "skipped", "state", "static_pins")
+    __slots__ = ("_links_by_pin", "awaited", "executor", "plan", "skipped", "state", "static_pins")
 
-    def __init__(self, plan: PlanNode, *, skipped: bool) -> None:
+    def __init__(self, plan: PlanNode, executor: ExecutorKind) -> None:
         self.plan = plan
-        self.skipped = skipped
+        self.executor = executor
+        self.skipped = executor is ExecutorKind.SKIP
         self.awaited = tuple(pin for pin in plan.linked_pins if pin not in plan.masks)
         self.static_pins = plan.static_pins
         self.state = NodeState()
@@ -78,7 +79,7 @@ class Dataflow:
         self._seq = 0
         for node in plan.nodes:
             block = plan.blocks[node.block_id]
-            self._nodes[node.id] = _Node(node, skipped=block.executor is ExecutorKind.SKIP)
+            self._nodes[node.id] = _Node(node, block.executor)
             if block.kind is BlockKind.INPUT:
                 self._inputs.append(node)
 
@@ -94,6 +95,9 @@ class Dataflow:
                 received[INPUT_VALUE_PIN] = inputs[name]
             number = self._create(node)
             self._fire(node, number, received)
+
+    def executor_of(self, node_id: NodeId) -> ExecutorKind:
+        return self._nodes[node_id].executor
 
     def has_node(self, node_id: NodeId) -> bool:
         return node_id in self._nodes
@@ -135,6 +139,8 @@ class Dataflow:
     def release(self, node_id: NodeId, number: int) -> None:
         """A running execution gives up its place: later ones of its node are routed without waiting for it."""
         node = self._nodes[node_id]
+        if number in node.state.released:
+            return
         slot = self._running_slot(node, number)
         del node.state.slots[number]
         node.state.released[number] = None

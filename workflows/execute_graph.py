@@ -32,6 +32,9 @@ with workflow.unsafe.imports_passed_through():
 CARRY_LARGE_STATES = "carry-large-states"
 """Patch: a large state goes to the blob store, and a large history makes the run wait for a quiet moment."""
 
+REST_WAITS_FOR_QUIET = "rest-waits-for-quiet"
+"""Patch: what one activation could not carry waits without timers while nothing may be dispatched."""
+
 _Situation = tuple[ExecutionStatus, str | None, datetime | None]
 
 
@@ -54,6 +57,7 @@ class ExecuteGraphWorkflow(ControlledRun):
             self._flow.start(input.opening.inputs)
         elif input.carried.parts:
             await self._load_carried(input)
+        self._end_loading()
         if self._deadline is not None:
             self._alarms.set(DEADLINE, self._deadline, summary="End of the execution's time")
         try:
@@ -79,15 +83,21 @@ class ExecuteGraphWorkflow(ControlledRun):
             if self._may_continue_as_new():
                 await self._continue_as_new(input)
                 continue
-            if self._paused_at is None and not self._is_waiting_for_quiet():
+            self._is_held_back = self._is_waiting_for_quiet()
+            may_dispatch = self._paused_at is None and not self._is_held_back
+            if may_dispatch:
                 self._nodes.dispatch()
             self._show(self._phase.status)
             if self._is_done:
                 return
-            if self._nodes.rest_is_ready and self._paused_at is None:
+            if self._nodes.rest_is_ready and (may_dispatch or self._sleeps_while_held_back()):
                 await asyncio.sleep(0.001)
             elif not self._has_to_tell():
                 await workflow.wait_condition(self._has_news)
+
+    def _sleeps_while_held_back(self) -> bool:
+        """Runs from before this patch slept again and again until they were quiet."""
+        return self._paused_at is None and not workflow.patched(REST_WAITS_FOR_QUIET)
 
     def _take_news(self) -> None:
         """In the order in which it came; while paused only what concerns the run itself."""
@@ -117,6 +127,8 @@ class ExecuteGraphWorkflow(ControlledRun):
             return True
         if self._paused_at is not None:
             return DEADLINE in self._alarms.rung
+        if self._is_held_back and self._is_quiet:
+            return True
         return bool(self._is_woken or self._nodes.has_news or self._alarms.rung or self._children.finished)
 
     @property
@@ -331,14 +343,20 @@ class ExecuteGraphWorkflow(ControlledRun):
         finally:
             self._notice_cancellation()
         info = workflow.info()
-        self._carry_from_length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
+        length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
+        self._carry_from_length = max(self._carry_from_length, length)
         self._loaded_bytes = info.get_current_history_size()
 
     def _may_continue_as_new(self) -> bool:
         """At a quiet moment, once the history has grown long."""
-        is_quiet = not self._nodes and not self._children.is_busy and not self._waits.is_reminding
         has_more = bool(self._flow.ready or self._waits or self._children or self._is_held or self._paused_at)
-        return is_quiet and has_more and self._history_is_long()
+        return self._is_quiet and has_more and self._history_is_long()
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Nothing is under way that continue-as-new would lose."""
+        is_busy = self._nodes or self._nodes.has_starts or self._children.is_busy or self._waits.is_reminding
+        return not is_busy
 
     async def _continue_as_new(self, input: ExecuteGraphInput) -> None:
         """Goes on in a new run with the state so far, unless the execution was asked to end meanwhile."""
@@ -372,7 +390,7 @@ class ExecuteGraphWorkflow(ControlledRun):
         return grown >= options.FORCE_CONTINUE_AS_NEW_BYTES and workflow.patched(CARRY_LARGE_STATES)
 
     def _is_waiting_for_quiet(self) -> bool:
-        if not self._nodes and not self._children.is_busy and not self._waits.is_reminding:
+        if self._is_quiet:
             return False
         if self._updates >= options.MAX_UPDATES or self._signals >= options.MAX_SIGNALS:
             return True

@@ -15,7 +15,7 @@ class FailedFirings:
     """The latest failed firings by node execution; beyond the limits the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._firings: dict[NodeExecId, Firing] = {}
+        self._firings: dict[NodeExecId, tuple[Firing, int]] = {}
         self._bytes = 0
 
     def __bool__(self) -> bool:
@@ -31,19 +31,19 @@ class FailedFirings:
         size = total_inline_bytes(firing.received.values())
         if size > MAX_FAILED_BYTES:
             return
-        self._firings[exec_id] = firing
+        self._firings[exec_id] = (firing, size)
         self._bytes += size
         while len(self._firings) > MAX_FAILED or self._bytes > MAX_FAILED_BYTES:
             self.take(next(iter(self._firings)))
 
     def get(self, exec_id: NodeExecId) -> Firing:
         """Raises KeyError."""
-        return self._firings[exec_id]
+        return self._firings[exec_id][0]
 
     def take(self, exec_id: NodeExecId) -> Firing:
         """Raises KeyError."""
-        firing = self._firings.pop(exec_id)
-        self._bytes -= total_inline_bytes(firing.received.values())
+        firing, size = self._firings.pop(exec_id)
+        self._bytes -= size
         return firing
 
     def clear(self) -> None:
@@ -51,11 +51,11 @@ class FailedFirings:
         self._bytes = 0
 
     def iter_inputs(self) -> Iterator[Values]:
-        for firing in self._firings.values():
+        for firing, _ in self._firings.values():
             yield firing.received
 
     def dump(self) -> list[Any]:
-        return [[exec_id, dump_firing(firing)] for exec_id, firing in self._firings.items()]
+        return [[exec_id, dump_firing(firing)] for exec_id, (firing, _) in self._firings.items()]
 
     def load(self, dumped: list[Any]) -> None:
         for exec_id, firing in dumped:

@@ -11,6 +11,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from activities.execute_block import BlockActivities
+    from models.blocks import ExecutorKind
     from models.controls import RunOptions
     from models.errors import ValueTooLargeError
     from models.execution import ExecutionStatus
@@ -78,6 +79,7 @@ class NodeExecutions:
         self._waits = waits
         self._children = children
         self._opening = opening
+        self._starting: deque[ChildWait] = deque()
         self._in_flight: dict[NodeExecId, _InFlight] = {}
         self._inbox: deque[NodeExecId | StreamedOutputs] = deque()
         self.failed = FailedFirings()
@@ -102,7 +104,12 @@ class NodeExecutions:
     @property
     def has_work(self) -> bool:
         """Something could be dispatched."""
-        return bool(self._state.flow.ready or self._waits.resolved)
+        return bool(self._state.flow.ready or self._waits.resolved or self._starting)
+
+    @property
+    def has_starts(self) -> bool:
+        """Children are to be started."""
+        return bool(self._starting)
 
     def dispatch(self) -> None:
         """Schedules ready node executions within the budgets, those that go on after a wait first, then the oldest; the
@@ -110,7 +117,14 @@ class NodeExecutions:
         self.rest_is_ready = False
         budget = options.MAX_COMMAND_BYTES
         pinned_left = options.MAX_PINNED_PER_ACTIVATION
-        while self.has_work and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
+        while self._starting and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
+            size = _bytes_of(self._starting[0])
+            if size > budget < options.MAX_COMMAND_BYTES:
+                self.rest_is_ready = True
+                return
+            budget -= size
+            self._children.start(self._starting.popleft())
+        while self._has_firings and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
             firing, resumption = self._next()
             node = self._state.flow.plan_of(firing.node_id)
             size = self._size_of(firing, resumption, node)
@@ -131,6 +145,10 @@ class NodeExecutions:
             else:
                 budget -= size
                 self._schedule(firing, node, resumption, parked.queued_at if parked else workflow.now())
+
+    @property
+    def _has_firings(self) -> bool:
+        return bool(self._state.flow.ready or self._waits.resolved)
 
     def stream(self, streamed: StreamedOutputs) -> None:
         self._inbox.append(streamed)
@@ -179,6 +197,7 @@ class NodeExecutions:
 
     def terminate_waiting(self) -> None:
         """Gives up what waits or was never scheduled."""
+        self._starting.clear()
         for parked in self._waits.take_all():
             self._add_terminated(parked.firing)
         for firing in self._state.flow.drain_ready():
@@ -191,7 +210,10 @@ class NodeExecutions:
             parked = self._waits.find(self._waits.resolved[0])
             assert parked is not None, "what is resolved is parked"
             assert parked.resolution is not None
-            return parked.firing, Resumption(wait=parked.wait, resolution=parked.resolution, attempt=parked.attempt)
+            wait = parked.wait
+            if isinstance(wait, ChildWait):
+                wait = wait.model_copy(update={"inputs": {}, "masks": {}})
+            return parked.firing, Resumption(wait=wait, resolution=parked.resolution, attempt=parked.attempt)
         return self._state.flow.ready[0], None
 
     def _take_next(self) -> Parked | None:
@@ -204,7 +226,16 @@ class NodeExecutions:
         size = sum(total_inline_bytes(values.values()) for values in (firing.received, node.defaults, node.masks))
         if resumption is not None and resumption.resolution.data is not None:
             size += resumption.resolution.data.inline_bytes
+        if self._state.flow.executor_of(node.id) is ExecutorKind.CHILD:
+            size += sum(total_inline_bytes(pins.values()) for pins in self._state.options.masks.values())
         return size
+
+    def _options_for(self, node: PlanNode) -> RunOptions | None:
+        """Masks travel only to nodes that run other graphs; options that say nothing do not travel at all."""
+        given = self._state.options
+        if given.masks and self._state.flow.executor_of(node.id) is not ExecutorKind.CHILD:
+            given = given.model_copy(update={"masks": {}})
+        return given if given != _NO_OPTIONS else None
 
     def _schedule(self, firing: Firing, node: PlanNode, resumption: Resumption | None, queued_at: datetime) -> None:
         exec_id = self._state.exec_id_of(firing)
@@ -248,7 +279,7 @@ class NodeExecutions:
             user_timezone=state.user_timezone,
             storage_left_bytes=left if left < NODE_STORAGE_BYTES else None,
             opening=opening,
-            options=state.options if state.options != _NO_OPTIONS else None,
+            options=self._options_for(node),
             resumption=resumption,
             auto_approved=node.id in state.auto_approved,
             review=node.review,
@@ -329,7 +360,7 @@ class NodeExecutions:
             self._state.flow.emit(firing.node_id, firing.number, waiting.outputs)
         parked = self._waits.park(exec_id, firing, waiting, running.queued_at)
         if isinstance(parked.wait, ChildWait):
-            self._children.start(parked.wait)
+            self._starting.append(parked.wait)
 
     def _add_failure(self, running: _InFlight, failure: BlockFailure, *, recorded: bool) -> None:
         unrecorded = failure.unrecorded
@@ -369,6 +400,10 @@ class NodeExecutions:
         shown = tuple((item.pin, item.value) for item in outputs)
         record = record.model_copy(update={"generation": firing.generation + 1, "outputs": shown})
         self._state.report.add_ended(seconds=0.0, cost=0, unrecorded=record)
+
+
+def _bytes_of(wait: ChildWait) -> int:
+    return total_inline_bytes(value for pins in (wait.inputs, *wait.masks.values()) for value in pins.values())
 
 
 def _taken(running: _InFlight, end: BlockFinished | BlockFailure) -> int:

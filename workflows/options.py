@@ -96,6 +96,12 @@ MAX_UPDATES: Final = 1_500
 MAX_SIGNALS: Final = 8_000
 """The same for signals, of which the server takes 10 000."""
 
+MAX_REMEMBERED_ANSWERS: Final = 200
+"""Answers to updates that are carried to the next run of the workflow, for requests that come again."""
+
+MAX_TIMER_RECORD_BYTES: Final = 256 * 1024
+"""What a timer has emitted is shown up to here; what it emits is routed in any case."""
+
 EXPIRED_MESSAGE: Final = "Nobody decided in time."
 
 

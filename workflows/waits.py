@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.reminders import ReminderActivities
     from models.execution import ExecutionStatus
     from models.ids import NodeExecId
-    from models.values import Values
+    from models.values import Values, total_inline_bytes
     from models.waits import ChildWait, EventWait, Resolution, ReviewWait, TimerWait, Wait
     from models.wire import BlockOutputItem, BlockWaiting, RemindReviewInput
     from workflows import options
@@ -151,7 +151,8 @@ class Waits:
         del self._parked[parked.exec_id]
         record = self._state.record_of(firing, ExecutionStatus.COMPLETED, parked.queued_at)
         outputs = tuple((item.pin, item.value) for item in parked.tick_outputs)
-        outputs *= parked.ticked_before + wait.count
+        size = max(1, total_inline_bytes(value for _, value in outputs))
+        outputs *= min(parked.ticked_before + wait.count, 1 + options.MAX_TIMER_RECORD_BYTES // size)
         self._state.report.add_ended(seconds=0.0, cost=0, unrecorded=record.model_copy(update={"outputs": outputs}))
         flow.complete(firing.node_id, firing.number, parked.tick_outputs)
 

@@ -9,8 +9,10 @@ from temporalio.exceptions import ApplicationError
 
 from models.controls import (
     ControlAction,
+    ControlAnswer,
     ControlRequest,
     DeadlineExtension,
+    EventDelivery,
     GivenOutputs,
     NodeControl,
     RunOptions,
@@ -18,6 +20,7 @@ from models.controls import (
 from models.execution import ExecutionStatus
 from models.graph import Graph
 from models.ids import NodeExecId, NodeId, new_id
+from models.values import Value
 from models.wire import StopRequest
 from tests.builders import make_graph, make_link, make_node
 from tests.engine import Engine, graph_exec_id_of
@@ -311,3 +314,62 @@ async def test_a_loop_of_pinned_nodes_can_be_stopped(engine: Engine) -> None:
     await eventually(has_gone_round)
     await handle.signal("stop", StopRequest(grace_seconds=0))
     assert (await handle.result()).status is ExecutionStatus.TERMINATED
+
+
+async def test_a_rejected_action_is_retried_and_asked_about_again(engine: Engine) -> None:
+    graph = make_graph([make_node("act", "sensitive", value="v")], [], blocks=engine.blocks)
+    options = RunOptions(sensitive_action_safe_mode=True, hold_on_failure=True)
+    handle = await engine.start(graph, run_options=options)
+    [row] = await waiting(engine, handle, "act")
+    await update(handle, "submit_review", decision(row.node_exec_id, approved=False))
+    await held(engine, graph, handle)
+    await update(handle, "retry_node", NodeControl(node_exec_id=row.node_exec_id))
+
+    async def is_asked_again() -> bool:
+        return any(row.generation == 1 and row.wait is not None for row in await engine.all_nodes(handle))
+
+    await eventually(is_asked_again)
+    await waiting(engine, handle, "act")
+    await update(handle, "submit_review", decision(row.node_exec_id))
+    assert (await handle.result()).stats.node_error_count == 0
+
+
+async def test_a_deadline_that_no_calendar_holds_is_refused(engine: Engine) -> None:
+    graph = make_graph([make_node("t", "countdown_timer_block", days=1)], [], blocks=engine.blocks)
+    handle = await engine.start(graph)
+    [row] = await waiting(engine, handle, "t")
+    late = datetime.fromisoformat("9999-12-31T23:59:59-14:00")
+    for node_exec_id in (row.node_exec_id, None):
+        extension = DeadlineExtension(node_exec_id=node_exec_id, until=late)
+        assert await refused(handle, "extend_deadline", extension) == "invalid_request"
+    await handle.signal("stop", StopRequest(grace_seconds=0))
+    assert (await handle.result()).status is ExecutionStatus.TERMINATED
+
+
+async def test_an_answer_given_before_is_given_again_in_a_later_run(restless_engine: Engine) -> None:
+    """The id of a request counts for the whole execution, not for one run of its workflow."""
+    engine = restless_engine
+    chain = [make_node(f"n{i}", "echo", **({"value": 0} if i == 0 else {})) for i in range(25)]
+    nodes = [
+        make_node("first", "wait_for_event_block", name="e"),
+        make_node("then", "wait_for_event_block", name="e"),
+        *chain,
+    ]
+    links = [make_link(f"n{i}.out", f"n{i + 1}.value") for i in range(24)]
+    links += [make_link("first.payload", "n0.value"), make_link("n24.out", "then.name")]
+    nodes[2] = make_node("n0", "echo")
+    graph = make_graph(nodes, links, blocks=engine.blocks)
+    handle = await engine.start(graph)
+    latest: Handle = engine.client.get_workflow_handle(handle.id)
+    first = (await latest.describe()).run_id
+    await waiting(engine, latest, "first")
+    delivery = EventDelivery(name="e", payload=Value(inline="e"))
+    answer = await latest.execute_update("deliver_event", delivery, id="one", result_type=ControlAnswer)
+    [row] = await waiting(engine, latest, "then")
+    assert (await latest.describe()).run_id != first
+    again = await latest.execute_update("deliver_event", delivery, id="one", result_type=ControlAnswer)
+    assert again == answer
+    assert (await latest.query("get_progress"))["waiting"] == 1
+    await update(latest, "deliver_event", delivery)
+    await latest.result()
+    assert row.wait is not None

@@ -235,3 +235,18 @@ async def test_a_timer_can_be_put_off(machine: TimeMachine) -> None:
     ended_at = (await machine.row_of(handle, "timer")).ended_at
     assert ended_at is not None
     assert timedelta(0) <= ended_at - until < timedelta(minutes=5)
+
+
+async def test_a_timer_that_repeats_often_is_recorded_within_bounds(machine: TimeMachine) -> None:
+    """Everything is routed; the row of the timer shows as much as a record may hold."""
+    nodes = [
+        make_node("tick", "countdown_timer_block", input_message="x" * 10_000, hours=1, repeat=250),
+        make_node("out", "agent_output_block", name="out"),
+    ]
+    graph = make_graph(nodes, [make_link("tick.output_message", "out.value")], blocks=machine.engine.blocks)
+    handle = await machine.engine.start(graph)
+    outcome = await machine.outcome(handle)
+    assert len(outcome.outputs["out"]) == 250
+    row = await machine.row_of(handle, "tick")
+    assert row.status is ExecutionStatus.COMPLETED
+    assert 10 < len(row.outputs) < 100
