@@ -157,10 +157,7 @@ def _problem(error: Exception) -> _Problem:
     if isinstance(error, AppError):
         return _app_problem(error)
     if isinstance(error, RequestValidationError):
-        fields = [
-            {"type": e["type"], "loc": [_cut(part) for part in e["loc"][:_MAX_LOC_PARTS]], "msg": _cut(e["msg"])}
-            for e in islice(error.errors(), MAX_FIELDS)
-        ]
+        fields = [_field(found) for found in islice(error.errors(), MAX_FIELDS)]
         message = "; ".join(f"{'.'.join(map(str, field['loc']))}: {field['msg']}" for field in fields[:5])
         return _Problem(422, "validation_error", Severity.LOW, Category.VALIDATION, message, fields, {}, {})
     if isinstance(error, HTTPException):
@@ -171,6 +168,11 @@ def _problem(error: Exception) -> _Problem:
         text = str(error.detail)
         return _Problem(error.status_code, code, severity, category, text, text, {}, error.headers or {})
     return _Problem(500, AppError.code, Severity.HIGH, Category.SYSTEM, _UNEXPECTED, _UNEXPECTED, {}, {})
+
+
+def _field(found: Mapping[str, Any]) -> dict[str, Any]:
+    place = [_cut(part) for part in found["loc"][:_MAX_LOC_PARTS]]
+    return {"type": found["type"], "loc": place, "msg": _cut(found["msg"])}
 
 
 def _cut(text: str | int) -> str | int:
