@@ -25,6 +25,7 @@ def login(
     ] = False,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Log in with a password, and let the other commands use the account.
 
@@ -43,7 +44,11 @@ def login(
         )
         client.account.logout(tokens.refresh_token)
     keep_login(address, StoredLogin(key=made.plain_text_key, key_id=made.api_key.id, email=tokens.user.email))
-    typer.echo(f"Logged in to {address} as {tokens.user.email}. The key is kept in {logins_file()}.")
+    _tell(
+        f"Logged in to {address} as {tokens.user.email}. The key is kept in {logins_file()}.",
+        {"url": address, "email": tokens.user.email},
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -54,6 +59,7 @@ def setup(
     ] = False,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the first administrator of an installation, with the setup code that its gateway has logged."""
     address = gateway_url(home, url)
@@ -66,11 +72,15 @@ def setup(
     with _client(address, None) as anonymous:
         tokens = anonymous.account.set_up(code, who, password)
         anonymous.account.logout(tokens.refresh_token)
-    typer.echo(f"{tokens.user.email} is administrator of {address}. Log in with `perdure auth login`.")
+    _tell(
+        f"{tokens.user.email} is administrator of {address}. Log in with `perdure auth login`.",
+        {"url": address, "email": tokens.user.email},
+        as_json=as_json,
+    )
 
 
 @app.command()
-def logout(home: HomeOption = DEFAULT_HOME, url: UrlOption = None) -> None:
+def logout(home: HomeOption = DEFAULT_HOME, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """Revoke the key of the login and forget it."""
     address = gateway_url(home, url, prefer_login=True)
     kept = read_logins().by_url.get(address)
@@ -82,7 +92,7 @@ def logout(home: HomeOption = DEFAULT_HOME, url: UrlOption = None) -> None:
     except PerdureError as error:
         typer.secho(f"The key could not be revoked ({error}); it is forgotten here.", fg="yellow", err=True)
     forget_login(address)
-    typer.echo(f"Logged out of {address}.")
+    _tell(f"Logged out of {address}.", {"url": address}, as_json=as_json)
 
 
 @app.command()
@@ -98,6 +108,13 @@ def status(as_json: JsonOption = False) -> None:
         typer.echo(f"{entry['url']} as {entry['email']}")
     if not shown:
         typer.echo("You are not logged in anywhere.")
+
+
+def _tell(text: str, data: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+    else:
+        typer.echo(text)
 
 
 def _client(address: str, key: str | None) -> PerdureClient:

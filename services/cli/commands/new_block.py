@@ -8,6 +8,8 @@ import typer
 from activities.blocks.registry import BlockRegistry
 from models.errors import ConflictError
 from services.cli.block_skeleton import BlockName, files_in_checkout, files_of_package, find_checkout, write_new
+from services.cli.options import JsonOption
+from services.cli.output import print_json
 
 app = typer.Typer()
 
@@ -34,6 +36,7 @@ def new_block(
         bool, typer.Option("--package", help="Write a package of its own, as is done outside Perdure's sources.")
     ] = False,
     folder: Annotated[Path, typer.Option("--folder", help="Where to write.", show_default=True)] = Path(),
+    as_json: JsonOption = False,
 ) -> None:
     """Write a new block with a test: into Perdure's sources if they are here, else as a package to install.
 
@@ -47,15 +50,18 @@ def new_block(
     if checkout is not None:
         files = files_in_checkout(parsed, family=family)
         write_new(checkout, files)
-        _print(checkout, list(files), _NEXT_IN_CHECKOUT.format(test=list(files)[-1]))
+        _print(checkout, list(files), _NEXT_IN_CHECKOUT.format(test=list(files)[-1]), as_json=as_json)
     else:
         files = files_of_package(parsed, family=family)
         write_new(folder, files)
         written = list(files)
         target = folder / written[0].parts[0]
-        _print(folder, written, _NEXT_IN_PACKAGE.format(folder=target, alias=parsed.alias))
+        _print(folder, written, _NEXT_IN_PACKAGE.format(folder=target, alias=parsed.alias), as_json=as_json)
 
 
-def _print(root: Path, written: list[Path], following: str) -> None:
+def _print(root: Path, written: list[Path], following: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"files": [str(root / path) for path in written]})
+        return
     typer.echo("\n".join(f"wrote {root / path}" for path in written))
     typer.echo(following)

@@ -83,6 +83,7 @@ def set_password(
         bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
     ] = False,
     home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Give an account another password, directly in the database, and log it out everywhere."""
     from infra.user_accounts import set_account_password
@@ -90,7 +91,10 @@ def set_password(
     password = _read_password(stdin=password_stdin, ask=not password_stdin) or ""
     settings = read_settings(stack_settings(home))
     user = asyncio.run(set_account_password(settings, email=email, password=password, now=datetime.now(UTC)))
-    typer.echo(f"{user.email} ({user.id}) has another password and is logged out.")
+    if as_json:
+        print_json({"id": user.id, "email": user.email})
+    else:
+        typer.echo(f"{user.email} ({user.id}) has another password and is logged out.")
 
 
 def _read_password(*, stdin: bool, ask: bool) -> str | None:
