@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait for servers, so more run at a time than there are cores; each process has servers of its own.
+IN_PARALLEL ?= -n 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 
@@ -45,13 +47,13 @@ contracts: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit tests/architecture -q
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/architecture -q
 
 test: setup ## All tests but the long ones, on real servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-all: setup ## All tests, the long ones too
-	$(BIN)/python -m pytest -m "long or not long"
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m "long or not long"
 
 bench: setup ## Measure the product against a hand-written Temporal workflow
 	$(BIN)/python -m bench.run
