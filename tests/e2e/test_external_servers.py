@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import asyncpg
@@ -123,9 +124,9 @@ async def deployment(
         file = compose(
             {
                 **passwords,
-                "JWT_VERIFY_KEY": "k" * 32,
+                "JWT_VERIFY_KEY": token_hex(32),
                 "ENCRYPTION_KEYS": new_key(),
-                "CODEC_TOKEN": PASSWORD,
+                "CODEC_TOKEN": token_hex(24),
                 "TEMPORAL_NAMESPACE": f"outside-{new_id()}",
                 "TEMPORAL_UI_URL": temporal_server.ui_url,
                 "BLOB_STORE_URL": f"file:{folder / 'blobs'}",

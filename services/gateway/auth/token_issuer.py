@@ -57,8 +57,8 @@ class TokenIssuer:
     async def refresh(self, raw: str, origin: RequestOrigin) -> TokenPair:
         """New tokens for a refresh token, which is used up.
 
-        One that was used before is in the hands of two: all tokens of its login end, and so does every bearer token
-        and session of the user, because nobody knows which of them the thief has made.
+        One that was used before is in the hands of two: every login of the user ends, with all its tokens and sessions,
+        because nobody knows which of them the thief has made.
 
         Raises:
             UnauthenticatedError: it is not good, or no longer.
