@@ -6,9 +6,11 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.worker._workflow import _WorkflowWorker
 
 from infra.embedded.postgres import PostgresServer
 from infra.embedded.temporal import TemporalServer
@@ -50,6 +52,21 @@ async def redis_server(servers_folder: Path) -> AsyncIterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def redis_url(redis_server: ValkeyServer) -> str:
     return redis_server.url
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_workers() -> None:
+    """The SDK takes a workflow that computes for 2 s (wall time) for a deadlock and stops it anywhere.
+
+    Side by side with other tests, in the sandbox, on few cores, one can wait that long for a core.
+    """
+    build = _WorkflowWorker.__init__
+
+    def build_patiently(worker: Any, **options: Any) -> None:
+        build(worker, **options)
+        worker._deadlock_timeout_seconds = 60
+
+    _WorkflowWorker.__init__ = build_patiently
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,15 +1,24 @@
 """Choosing TCP ports on the loopback interface."""
 
 import contextlib
+import random
 import socket
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
 
+_PORTS = range(10_000, 32_768)
+"""Below those that Linux and macOS give to outgoing connections, of which one could take a port before its server does."""
+_TRIES = 100
+
 
 def free_port() -> int:
-    """A port nothing listens on at this moment."""
+    """A port nothing listens on at this moment, and no outgoing connection will be given."""
+    for _ in range(_TRIES):
+        port = random.choice(_PORTS)  # noqa: S311 - so that several who choose at a time choose different ones
+        if is_free(port):
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -79,6 +79,12 @@ async def test_another_account_may_look_into_folders_closed_to_it(tmp_path: Path
     assert await run_to_end(as_nobody) == (0, "True True\n")
 
 
+def test_ports_are_not_chosen_where_outgoing_connections_get_theirs() -> None:
+    chosen = {free_port() for _ in range(50)}
+    assert all(1024 < port < 32768 for port in chosen)
+    assert len(chosen) > 1
+
+
 async def test_the_holder_of_a_port_is_known() -> None:
     port = free_port()
     assert is_free(port)
