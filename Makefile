@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # Most tests wait for servers, so more run at a time than there are cores; each process has servers of its own.
-IN_PARALLEL ?= -n 4 --dist loadfile
+IN_PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 

@@ -21,6 +21,9 @@ pytest_plugins = ["tests.gateway_fixtures"]
 
 _session = pytest.StashKey[pytest.Session]()
 
+# Side by side, files are given out in this order: the tests that last longest come first, so that all end together.
+FOLDERS = ("workflow", "replay", "integration", "security", "contract", "e2e", "unit", "architecture")
+
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
@@ -74,6 +77,11 @@ async def temporal_server(servers_folder: Path) -> AsyncIterator[TemporalServer]
     """Has `address`, `namespace` and `ui_url`; our search attributes are registered."""
     async with running_temporal(servers_folder) as server:
         yield server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {Path(__file__).parent / folder: number for number, folder in enumerate(FOLDERS)}
+    items.sort(key=lambda item: min((order[parent] for parent in item.path.parents if parent in order), default=-1))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
