@@ -260,6 +260,7 @@ async def test_two_gateways_let_exactly_the_limit_pass(gateway_settings: Setting
         AsyncClient(base_url=f"http://127.0.0.1:{second}", headers=headers, timeout=60) as other,
     ):
         answers = await asyncio.gather(*((one, other)[number % 2].get("/me") for number in range(200)))
+    assert not [answer.headers for answer in answers if "X-RateLimit-Degraded" in answer.headers]
     assert Counter(answer.status_code for answer in answers) == {200: 60, 429: 140}
     left = sorted(int(answer.headers["X-RateLimit-Remaining"]) for answer in answers if answer.status_code == 200)
     assert left == list(range(60))

@@ -14,8 +14,16 @@ from models.ports import Clock, RateLimitStore
 from models.rate_limits import RateCount, RateRule
 from services.gateway.metrics import GatewayMetrics
 
-CHECK_SECONDS: Final = 1.0
-"""The longest a request waits for its count."""
+TURN_SECONDS: Final = 0.1
+SILENT_TURNS: Final = 10
+"""The store is away if it has answered nobody for so many turns of waiting.
+
+Turns instead of one time: to a gateway that had no time for its own answers the store must not seem away, or whoever
+keeps the gateway busy would be rid of the limits.
+"""
+
+MAX_TURNS: Final = 50
+"""The longest a request waits for its count, however many others get theirs meanwhile."""
 
 PAUSE_SECONDS: Final = 2.0
 """After a failure so long no request waits; then one of them tries again."""
@@ -82,6 +90,7 @@ class RateLimiter:
         self._clock = clock
         self._checks = metrics.rate_limit_checks
         self._try_again_at = 0.0
+        self._answers = 0
         self._abandoned: set[asyncio.Task[RateCount]] = set()
 
     async def check_rate_limit(self, key: str, rule: RateRule | None = None) -> RateDecision:
@@ -143,19 +152,27 @@ class RateLimiter:
         return count
 
     async def _ask(self, key: str, rule: RateRule) -> RateCount:
-        """Raises ServiceUnavailableError or, after `CHECK_SECONDS`, TimeoutError."""
+        """Raises ServiceUnavailableError, or TimeoutError if the store says nothing."""
         asking = asyncio.create_task(self._store.take(key, rule, request_id=new_id()))
+        silent = 0
         try:
-            # A time-out around the call would not do: drivers may lose a cancellation among their own time-outs.
-            done, _ = await asyncio.wait({asking}, timeout=CHECK_SECONDS)
+            for _ in range(MAX_TURNS):
+                answers = self._answers
+                # A time-out around the call would not do: drivers may lose a cancellation among their own time-outs.
+                await asyncio.wait({asking}, timeout=TURN_SECONDS)
+                silent = silent + 1 if answers == self._answers else 0
+                if asking.done() or silent == SILENT_TURNS:
+                    break
         finally:
             if not asking.done():
                 asking.cancel()
                 self._abandoned.add(asking)
                 asking.add_done_callback(self._forget)
-        if not done:
+        if not asking.done():
             raise TimeoutError
-        return asking.result()
+        count = asking.result()
+        self._answers += 1
+        return count
 
     def _forget(self, asking: "asyncio.Task[RateCount]") -> None:
         self._abandoned.discard(asking)
