@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -105,6 +106,19 @@ async def test_changes_of_graphs_presets_and_settings(gateway: Gateway) -> None:
         changed = (await entries(client, action="preset.updated"))[0]
         assert changed["details"] == {"fields": ["inputs", "name"]}
         assert "private" not in json.dumps(await entries(client))
+
+
+async def test_what_a_token_changes_about_its_user(gateway: Gateway) -> None:
+    async with gateway.user("promoted") as client:
+        await client.get("/me")
+        email = f"{uuid4()}@example.com"
+        assert (await client.post("/api/auth/user/email", json=email)).status_code == 200
+        assert await actions(client) == ["user.updated"]
+    async with gateway.user("promoted", role="admin") as client:
+        assert await actions(client) == ["user.updated", "user.role_changed"]
+        changed = (await entries(client))[0]
+        assert changed["details"] == {"before": "authenticated", "after": "admin"}
+        assert (changed["actor_id"], changed["object_id"], bool(changed["address"])) == ("promoted", "promoted", True)
 
 
 async def test_controls_of_runs(gateway: Gateway, worker: None) -> None:

@@ -1,6 +1,6 @@
 """From the credentials of a request to its principal."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -26,14 +26,6 @@ _PROBLEMS: Final = {
     SessionProblem.INVALID: "Session is not valid",
 }
 _LOCAL_CLAIMS: Final = UserClaims(id=LOCAL_USER_ID, email=LOCAL_USER_EMAIL, name=LOCAL_USER_NAME, role=ROLE_ADMIN)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionCredential:
-    """What a session cookie holds, and who sends it."""
-
-    secret: str = field(repr=False)
-    origin: RequestOrigin
 
 
 class Authenticator:
@@ -64,35 +56,41 @@ class Authenticator:
         self._keys = APIKeyManager()
 
     async def authenticate(
-        self, *, bearer: str | None, api_key: str | None, session: SessionCredential | None = None
+        self, *, bearer: str | None, api_key: str | None, session: str | None, origin: Callable[[], RequestOrigin]
     ) -> Principal:
         """The principal of a bearer token, an API key or a session; the first that is there counts.
 
         A key may come as bearer. A user is made with the first valid token of another identity provider; one who
         was erased only by a token from after that, as somebody new.
 
+        Args:
+            session: what the session cookie holds.
+            origin: tells where the request comes from, when that is needed.
+
         Raises:
             UnauthenticatedError: with the reason, which never quotes the credential.
             ForbiddenError: the account is suspended.
         """
-        principal = await self._find(bearer=bearer, api_key=api_key, session=session)
+        principal = await self._find(bearer, api_key, session, origin)
         if principal.user.is_suspended:
             raise ForbiddenError("This account is suspended.")
         return principal
 
-    async def _find(self, *, bearer: str | None, api_key: str | None, session: SessionCredential | None) -> Principal:
+    async def _find(
+        self, bearer: str | None, api_key: str | None, session: str | None, origin: Callable[[], RequestOrigin]
+    ) -> Principal:
         if not self._enabled:
-            return await self._of_claims(_LOCAL_CLAIMS.model_copy(update={"issued_at": self._clock.now()}))
+            return await self._of_claims(_LOCAL_CLAIMS.model_copy(update={"issued_at": self._clock.now()}), origin)
         if bearer is not None and not bearer.startswith(KEY_PREFIX):
-            return await self._of_claims(await self._tokens.verify(bearer))
+            return await self._of_claims(await self._tokens.verify(bearer), origin)
         raw = bearer or api_key
         if raw is not None:
             return await self._by_api_key(raw)
         if session is not None:
-            return await self._by_session(session)
+            return await self._by_session(session, origin())
         raise UnauthenticatedError("Authorization header is missing")
 
-    async def _of_claims(self, claims: UserClaims) -> Principal:
+    async def _of_claims(self, claims: UserClaims, origin: Callable[[], RequestOrigin]) -> Principal:
         user = await self._lookup.find_user(claims.id)
         if user is None and claims.token_version is not None:
             # Our own tokens are made for accounts that are there: this one was erased.
@@ -107,13 +105,22 @@ class Authenticator:
             return Principal(user=user)
         async with self._units() as unit:
             ensured = await unit.users.ensure(claims, now=self._clock.now())
+            if user is not None and ensured.role != user.role:
+                await self._events.record(
+                    AuditAction.USER_ROLE_CHANGED,
+                    origin(),
+                    user_id=user.id,
+                    unit=unit,
+                    before=user.role,
+                    after=ensured.role,
+                )
         return Principal(user=ensured, user_created=user is None)
 
-    async def _by_session(self, credential: SessionCredential) -> Principal:
+    async def _by_session(self, secret: str, origin: RequestOrigin) -> Principal:
         check = await self._sessions.use(
-            secret_hash(credential.secret),
-            address=credential.origin.address,
-            user_agent=credential.origin.user_agent,
+            secret_hash(secret),
+            address=origin.address,
+            user_agent=origin.user_agent,
             now=self._clock.now(),
         )
         if check.session is None:
@@ -123,7 +130,7 @@ class Authenticator:
         if check.news:
             await self._events.record(
                 AuditAction.SESSION_SUSPICIOUS,
-                credential.origin,
+                origin,
                 user_id=check.session.user_id,
                 kind=ActorKind.SESSION,
                 session_id=check.session.id,

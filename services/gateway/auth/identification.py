@@ -8,7 +8,6 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from models.errors import AppError, UnauthenticatedError
-from services.gateway.auth.authenticator import SessionCredential
 from services.gateway.auth.cookies import session_secret_of
 from services.gateway.auth.csrf import check_csrf, check_origin
 from services.gateway.auth.origin import RequestOrigin
@@ -47,11 +46,12 @@ async def _ask(connection: HTTPConnection, container: Container) -> Identificati
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
     api_key = connection.headers.get(API_KEY_HEADER)
     secret = session_secret_of(connection)
-    session = SessionCredential(secret, RequestOrigin.of(connection)) if secret else None
     try:
         if not container.auth.enabled:
             check_origin(connection, container.auth)
-        principal = await container.authenticator.authenticate(bearer=bearer or None, api_key=api_key, session=session)
+        principal = await container.authenticator.authenticate(
+            bearer=bearer or None, api_key=api_key, session=secret, origin=lambda: RequestOrigin.of(connection)
+        )
         if principal.session is not None and secret is not None:
             check_csrf(connection, secret, container.auth)
     except AppError as error:

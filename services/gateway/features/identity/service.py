@@ -122,6 +122,9 @@ class IdentityService:
         if not user.local:
             async with self._units() as unit:
                 changed = await unit.users.update(user.id, now=self._clock.now(), name=None, email=email, timezone=None)
+                await self._events.record(
+                    AuditAction.USER_UPDATED, origin, user_id=user.id, unit=unit, fields=["email"]
+                )
             return changed.email
         if password is None:
             raise ForbiddenError("Send your current password too: {'email': ..., 'current_password': ...}.")
