@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 from redis.exceptions import RedisError
 
-from models.errors import ConflictError, ServiceUnavailableError
+from infra.redis import naming_unavailability
+from models.errors import ConflictError
 from models.ports import MutexStats
 
 if TYPE_CHECKING:
@@ -198,7 +199,8 @@ class AsyncRedisKeyedMutex:
         try:
             while True:
                 asked_at = time.monotonic()
-                fence = await self._acquire(keys=[_PREFIX + key, _FENCE], args=[token, self._milliseconds])
+                with naming_unavailability():
+                    fence = await self._acquire(keys=[_PREFIX + key, _FENCE], args=[token, self._milliseconds])
                 if task and task.cancelling() > cancelled_before:
                     # The client swallows a cancellation that comes while it checks a connection.
                     raise asyncio.CancelledError
@@ -206,11 +208,6 @@ class AsyncRedisKeyedMutex:
                     return Lease(key=key, token=token, fence=int(fence), acquired_at=asked_at)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those who wait
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        except RedisError as error:
-            raise ServiceUnavailableError(
-                f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
-                details={"service": "redis"},
-            ) from error
         except asyncio.CancelledError:
             # The lock may have been granted without our knowing.
             await asyncio.shield(self._give_back(key, token))

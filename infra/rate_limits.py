@@ -3,13 +3,13 @@
 from typing import Final, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from models.errors import ServiceUnavailableError
+from infra.redis import naming_unavailability
 from models.rate_limits import RateCount, RateRule
 
 KEY_PREFIX: Final = "ratelimit:"
 _MICROSECONDS: Final = 1_000_000
+_NO_COUNTS: Final = "Rate limits cannot be read at the moment. Please try again shortly."
 
 _WINDOW: Final = """
 -- KEYS: sorted set of requests by time. ARGV: limit, window, burst (-1: off), part of the window in which it counts,
@@ -70,19 +70,15 @@ class RedisRateLimitStore:
         return await self._ask(key, rule, "")
 
     async def reset(self, key: str, rule: RateRule) -> None:
-        try:
+        with naming_unavailability(_NO_COUNTS):
             await self._redis.delete(_name(key, rule))
-        except RedisError as error:
-            raise _away(error) from error
 
     async def _ask(self, key: str, rule: RateRule, request_id: str) -> RateCount:
         burst = -1 if rule.burst_requests is None else rule.burst_requests
         part = int(rule.part_seconds * _MICROSECONDS)
         arguments = [rule.limit, rule.window_seconds * _MICROSECONDS, burst, part, request_id]
-        try:
+        with naming_unavailability(_NO_COUNTS):
             answer = cast("list[int]", await self._window(keys=[_name(key, rule)], args=arguments))
-        except RedisError as error:
-            raise _away(error) from error
         taken, current, remaining, reset, now = answer
         return RateCount(
             allowed=taken == 1,
@@ -95,11 +91,3 @@ class RedisRateLimitStore:
 
 def _name(key: str, rule: RateRule) -> str:
     return f"{KEY_PREFIX}{rule.name}:{key}"
-
-
-def _away(error: RedisError) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
-        user_message="Rate limits cannot be read at the moment. Please try again shortly.",
-        details={"service": "redis"},
-    )

@@ -1,7 +1,8 @@
 """Redis (or Valkey): the event bus on Streams."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -31,6 +32,7 @@ _CURSOR: Final = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
 _LONGEST_WAIT_SECONDS: Final = 4.0
 """Less than the time-out of the connection, which a waiting command must not run into."""
 
+_NO_EVENTS: Final = "Live events are not available at the moment. Please try again shortly."
 _TIMEOUT_SECONDS: Final = 5
 _OPTIONS: Final[dict[str, Any]] = {
     "socket_timeout": _TIMEOUT_SECONDS,
@@ -73,6 +75,19 @@ def _retry() -> Retry:
     return Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2)
 
 
+@contextmanager
+def naming_unavailability(user_message: str | None = None) -> Generator[None]:
+    """What the client raises becomes ServiceUnavailableError."""
+    try:
+        yield
+    except RedisError as error:
+        raise ServiceUnavailableError(
+            f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
+            user_message=user_message,
+            details={"service": "redis"},
+        ) from error
+
+
 class RedisEventBus:
     """The port EventBus: one stream per execution, bounded in length and in time.
 
@@ -100,10 +115,8 @@ class RedisEventBus:
             arguments += (event.identity, event.model_dump_json(exclude={"cursor"}))
         for graph_exec_id, arguments in by_execution.items():
             keys = [_stream(graph_exec_id), _seen(graph_exec_id)]
-            try:
+            with naming_unavailability(_NO_EVENTS):
                 await self._append(keys=keys, args=[self._max_length, self._ttl_seconds, *arguments])
-            except RedisError as error:
-                raise _away(error) from error
 
     async def read(
         self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
@@ -119,10 +132,8 @@ class RedisEventBus:
         stream = _stream(graph_exec_id)
         block = max(1, int(min(wait_seconds, _LONGEST_WAIT_SECONDS) * 1000)) if wait_seconds > 0 else None
         redis = self._redis if block is None else self._waiting
-        try:
+        with naming_unavailability(_NO_EVENTS):
             answer = cast("_Streams", await redis.xread({stream: since}, count=limit, block=block))
-        except RedisError as error:
-            raise _away(error) from error
         return [
             ExecutionEvent.model_validate_json(fields["event"]).model_copy(update={"cursor": cursor})
             for cursor, fields in answer.get(stream, ())
@@ -130,17 +141,8 @@ class RedisEventBus:
 
     async def ping(self) -> None:
         """Raises ServiceUnavailableError unless Redis answers."""
-        try:
+        with naming_unavailability(_NO_EVENTS):
             await self._redis.ping()
-        except RedisError as error:
-            raise _away(error) from error
-
-
-def _away(error: RedisError) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        f"Redis does not answer: {type(error).__name__}. Is it running, and is REDIS_URL right?",
-        user_message="Live events are not available at the moment. Please try again shortly.",
-    )
 
 
 def _stream(graph_exec_id: GraphExecId) -> str:

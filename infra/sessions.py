@@ -7,9 +7,8 @@ from typing import Any, Final, cast
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from models.errors import ServiceUnavailableError
+from infra.redis import naming_unavailability
 from models.ids import UserId
 from models.sessions import (
     MAX_NOTED_ISSUES,
@@ -25,6 +24,8 @@ from models.sessions import (
 
 REMEMBERED_AFTER_EXPIRY: Final = timedelta(hours=1)
 """So long an expired session is told apart from an unknown one."""
+
+_NO_SESSIONS: Final = "Sessions are not available at the moment. Please try again shortly."
 
 _USE: Final = """
 -- KEYS: session. ARGV: now, timeout and memory of expired ones in milliseconds, address, user agent,
@@ -137,12 +138,10 @@ class RedisSessionStore:
         forgotten = _ms(session.expires_at + REMEMBERED_AFTER_EXPIRY)
         arguments = [session_hash, _ms(session.created_at), _ms(session.absolute_expires_at), forgotten]
         pairs = [part for pair in fields.items() for part in pair]
-        try:
+        with naming_unavailability(_NO_SESSIONS):
             gone = await self._create(
                 keys=[_key(session_hash), index], args=[*arguments, self._rules.max_per_user, *pairs]
             )
-        except RedisError as error:
-            raise _away(error) from error
         return [str(session_id) for session_id in gone]
 
     async def use(self, session_hash: str, *, address: str, user_agent: str, now: datetime) -> SessionCheck:
@@ -157,10 +156,8 @@ class RedisSessionStore:
             MAX_NOTED_ISSUES,
             _milliseconds(TOLD_EVERY),
         ]
-        try:
+        with naming_unavailability(_NO_SESSIONS):
             answer = await self._use(keys=[_key(session_hash)], args=arguments)
-        except RedisError as error:
-            raise _away(error) from error
         if answer[0]:
             return SessionCheck(problem=SessionProblem(answer[0]))
         try:
@@ -171,14 +168,12 @@ class RedisSessionStore:
         return SessionCheck(session=session, issues=_issues(answer[2]), news=_issues(answer[4]), policy=policy)
 
     async def list_of_user(self, user_id: UserId, *, now: datetime) -> Sequence[Session]:
-        try:
+        with naming_unavailability(_NO_SESSIONS):
             hashes = cast("list[str]", await self._redis.zrevrange(_index(user_id), 0, -1))
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for session_hash in hashes:
                     pipeline.hgetall(_key(session_hash))
                 kept = cast("list[dict[str, str]]", await pipeline.execute())
-        except RedisError as error:
-            raise _away(error) from error
         found: list[Session] = []
         for fields in kept:
             try:
@@ -190,10 +185,8 @@ class RedisSessionStore:
         return found
 
     async def forget(self, session_hash: str) -> None:
-        try:
+        with naming_unavailability(_NO_SESSIONS):
             await self._redis.delete(_key(session_hash))
-        except RedisError as error:
-            raise _away(error) from error
 
     async def revoke(self, user_id: UserId, session_id: str) -> bool:
         return bool(session_id) and await self._end(user_id, only=session_id) > 0
@@ -202,10 +195,8 @@ class RedisSessionStore:
         return await self._end(user_id, but=but or "")
 
     async def _end(self, user_id: UserId, *, only: str = "", but: str = "") -> int:
-        try:
+        with naming_unavailability(_NO_SESSIONS):
             return int(await self._revoke(keys=[_index(user_id)], args=[only, but]))
-        except RedisError as error:
-            raise _away(error) from error
 
 
 def _session(fields: Mapping[str, Any]) -> Session:
@@ -246,10 +237,3 @@ def _at(milliseconds: str | float) -> datetime:
 
 def _milliseconds(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1000)
-
-
-def _away(error: RedisError) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        f"Redis does not answer: {type(error).__name__}. Sessions of browsers need it.",
-        user_message="Sessions are not available at the moment. Please try again shortly.",
-    )
