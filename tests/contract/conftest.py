@@ -1,13 +1,18 @@
-"""Migrated databases: units of work on the shared one, and an empty one for the recorder."""
+"""Migrated databases: units of work on the shared one, and an empty one for the recorders."""
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from infra.migrate import database_for, upgrade_database
 from infra.postgres import Database
+from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.unit_of_work import UnitsOfWork
 from models.stores import UnitOfWorkFactory
+from models.wire import RunIdentity
+from tests.contract.runs import identity
+from tests.contract.waits import InMemory, OnPostgres, Waits
 from tests.databases import fresh_database
 
 
@@ -26,3 +31,21 @@ async def migrated_database(database_url: str) -> AsyncIterator[Database]:
         database = database_for(url, application_name="tests")
         yield database
         await database.close()
+
+
+@pytest.fixture
+def recorder(migrated_database: Database) -> PostgresExecutionRecorder:
+    return PostgresExecutionRecorder(migrated_database)
+
+
+@pytest.fixture
+def run() -> RunIdentity:
+    return identity()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def waits(request: pytest.FixtureRequest, run: RunIdentity, migrated_database: Database) -> Waits:
+    """The run has begun."""
+    waits: Waits = InMemory() if request.param == "memory" else OnPostgres(migrated_database)
+    await waits.begin(run)
+    return waits

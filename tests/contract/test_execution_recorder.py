@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -16,36 +15,16 @@ from infra.unit_of_work import UnitsOfWork
 from models.execution import ExecutionStats, ExecutionStatus
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import GraphExecutionRecord, NodeCursor
-from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId, new_id
+from models.ids import BlockId, NodeExecId, NodeId, new_id
 from models.json_values import normalise_json
 from models.values import Value
 from models.waits import WaitShown
 from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
+from tests.contract.runs import T0, at, identity
 
 QUEUED, RUNNING = ExecutionStatus.QUEUED, ExecutionStatus.RUNNING
 REVIEW = ExecutionStatus.REVIEW
 COMPLETED, FAILED, TERMINATED = ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.TERMINATED
-T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def recorder(migrated_database: Database) -> PostgresExecutionRecorder:
-    return PostgresExecutionRecorder(migrated_database)
-
-
-def make_identity() -> RunIdentity:
-    return RunIdentity(
-        graph_exec_id=GraphExecId(new_id()), graph_id=GraphId("g"), graph_version=1, user_id=UserId("user-1")
-    )
-
-
-@pytest.fixture
-def run() -> RunIdentity:
-    return make_identity()
-
-
-def at(seconds: float) -> datetime:
-    return T0 + timedelta(seconds=seconds)
 
 
 def opening(*, started: bool = True) -> RunOpening:
@@ -103,7 +82,7 @@ async def read_nodes(database: Database, run: RunIdentity) -> list[NodeRecord]:
 
 async def row_after(database: Database, records: "tuple[NodeRecord, ...]", *, calls: str = "one each") -> NodeRecord:
     """The row that these records of one node execution leave, in a run of its own."""
-    recorder, run = PostgresExecutionRecorder(database), make_identity()
+    recorder, run = PostgresExecutionRecorder(database), identity()
     id = NodeExecId(new_id())
     mine = [record.model_copy(update={"node_exec_id": id}) for record in records]
     for batch in [mine] if calls == "one" else [[record] for record in mine]:
@@ -286,7 +265,7 @@ async def test_output_values_are_those_that_ended_by_themselves_in_routing_order
     late, early = record(COMPLETED, route_seq=9), record(FAILED, route_seq=2)
     others = [record(TERMINATED), record(RUNNING), record(COMPLETED, node_id=NodeId("other"))]
     await recorder.record_nodes(run, [late, *others, early])
-    await recorder.record_nodes(make_identity(), [record(COMPLETED)])
+    await recorder.record_nodes(identity(), [record(COMPLETED)])
     assert await recorder.list_output_values(run, ["n"]) == [early, late]
     assert await recorder.list_output_values(run, []) == []
 
@@ -351,7 +330,7 @@ async def test_closing_writes_the_result_and_nothing_reopens_the_run(
 async def test_closing_ends_the_rows_that_are_open_and_no_others(
     migrated_database: Database, recorder: PostgresExecutionRecorder, run: RunIdentity
 ) -> None:
-    neighbour = make_identity()
+    neighbour = identity()
     running, done = record(RUNNING, route_seq=1), record(FAILED, route_seq=2)
     await recorder.record_nodes(run, [running, done])
     await recorder.record_nodes(neighbour, [record(RUNNING)])
@@ -374,39 +353,3 @@ async def test_announcement_after_the_close_does_not_reopen_a_node(
     await recorder.close_execution(closing(run, TERMINATED), OUTPUTS)
     await recorder.record_nodes(run, [running, running.model_copy(update={"attempt": 2})])
     assert [node.status for node in await read_nodes(migrated_database, run)] == [TERMINATED]
-
-
-# --- claims ------------------------------------------------------------------------------------------------------
-
-
-async def test_only_one_attempt_gets_the_claim(recorder: PostgresExecutionRecorder, run: RunIdentity) -> None:
-    id = NodeExecId(new_id())
-    answers = await asyncio.gather(*(recorder.claim(run, id, 0, attempt, at=at(attempt)) for attempt in range(1, 9)))
-    assert sorted(answers) == [False] * 7 + [True]
-
-
-async def test_claim_whose_answer_was_lost_may_be_repeated_by_the_same_attempt_only(
-    recorder: PostgresExecutionRecorder, run: RunIdentity
-) -> None:
-    id = NodeExecId(new_id())
-    assert [await recorder.claim(run, id, 0, 1, at=T0) for _ in range(3)] == [True] * 3
-    assert not await recorder.claim(run, id, 0, 2, at=T0)
-    assert not await recorder.claim(run, id, 0, 1, at=at(1)), "an attempt after a reset counts from 1 again"
-
-
-async def test_claims_of_generations_and_executions_are_apart(
-    recorder: PostgresExecutionRecorder, run: RunIdentity
-) -> None:
-    one, two = NodeExecId(new_id()), NodeExecId(new_id())
-    assert [await recorder.claim(run, id, generation, 1, at=T0) for id in (one, two) for generation in (0, 1)] == [
-        True
-    ] * 4
-    await recorder.release_claim(one, 0)
-    assert await recorder.claim(run, one, 0, 2, at=at(2))
-    assert not await recorder.claim(run, one, 1, 2, at=at(2))
-    assert not await recorder.claim(run, two, 0, 2, at=at(2))
-
-
-async def test_releasing_twice_or_nothing_is_no_trouble(recorder: PostgresExecutionRecorder, run: RunIdentity) -> None:
-    for _ in range(2):
-        await recorder.release_claim(NodeExecId(new_id()), 0)
