@@ -40,7 +40,10 @@ def workbook_rows(data: bytes) -> Iterator[list[str]]:
         _check_unpacked_size(data)
         workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         try:
-            for row in workbook.worksheets[0].iter_rows(values_only=True):
+            sheet = workbook.worksheets[0]
+            # Else every row would be filled up to the width the file claims to have.
+            sheet.reset_dimensions()
+            for row in sheet.iter_rows(values_only=True):
                 texts = [_text(value) for value in row]
                 while texts and not texts[-1]:
                     texts.pop()

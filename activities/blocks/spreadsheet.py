@@ -4,7 +4,8 @@ import asyncio
 import base64
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any, Final
 
 from activities.blocks._services import read_media
@@ -25,7 +26,8 @@ from models.media import decode_text
 from models.values import VALUE_LIMIT_BYTES
 
 MAX_ROWS: Final = 1_048_576
-"""As many as a sheet of Excel has."""
+MAX_COLUMNS: Final = 16_384
+"""As many as a sheet of Excel has. Rows count that are left out, too: a small file may claim any number."""
 
 _ROWS_AT_A_TIME: Final = 500
 """Between two breaks for the other blocks of the worker."""
@@ -94,21 +96,20 @@ class ReadSpreadsheetBlock(Block[ReadSpreadsheetInput]):
     async def run(self, input: ReadSpreadsheetInput, context: BlockContext) -> AsyncIterator[Emission]:
         rows: list[dict[str, str]] = []
         size = 0
-        for number, row in enumerate(await _open_table(input, context)):
-            if number % _ROWS_AT_A_TIME == _ROWS_AT_A_TIME - 1:
-                await asyncio.sleep(0)
-            if input.produce_singular_result:
-                yield "row", row
-                continue
-            size += _ROW_BYTES + sum(_CELL_BYTES + len(key) + len(value) for key, value in row.items())
-            if size > VALUE_LIMIT_BYTES or number >= MAX_ROWS:
-                raise ValueTooLargeError(f"The table is too large for one value (row {number + 1}). Split it.")
-            rows.append(row)
+        async with aclosing(await _open_table(input, context)) as table:
+            async for row in table:
+                if input.produce_singular_result:
+                    yield "row", row
+                    continue
+                size += _ROW_BYTES + sum(_CELL_BYTES + len(key) + len(value) for key, value in row.items())
+                if size > VALUE_LIMIT_BYTES:
+                    raise ValueTooLargeError(f"The table is too large for one value (row {len(rows) + 1}). Split it.")
+                rows.append(row)
         if not input.produce_singular_result:
             yield "rows", rows
 
 
-async def _open_table(input: ReadSpreadsheetInput, context: BlockContext) -> "Iterator[dict[str, str]]":
+async def _open_table(input: ReadSpreadsheetInput, context: BlockContext) -> AsyncGenerator[dict[str, str]]:
     """Raises BlockError if there is no table, or none that can be read."""
     if input.file_input:
         file = await read_media(input.file_input, context)
@@ -130,16 +131,24 @@ def _csv_rows(input: ReadSpreadsheetInput, text: str) -> Iterator[list[str]]:
         raise BlockError(f"The table cannot be read as CSV: {error}.") from None
 
 
-def _objects(input: ReadSpreadsheetInput, rows: Iterator[list[str]], *, is_sheet: bool) -> Iterator[dict[str, str]]:
+async def _objects(
+    input: ReadSpreadsheetInput, rows: Iterator[list[str]], *, is_sheet: bool
+) -> AsyncGenerator[dict[str, str]]:
+    """Raises ValueTooLargeError for more rows or columns than a table may have."""
     header: list[str] | None = None
     if input.has_header:
-        header = next(rows, [])
+        header = _checked(next(rows, []))
         header = [name.strip() for name in header] if input.strip else header
         if is_sheet:
             header = [name or f"Unnamed: {column}" for column, name in enumerate(header)]
     for number, row in enumerate(rows):
+        if number % _ROWS_AT_A_TIME == _ROWS_AT_A_TIME - 1:
+            await asyncio.sleep(0)
+        if number >= MAX_ROWS:
+            raise ValueTooLargeError(f"The table has more than {MAX_ROWS} rows. Split it.")
         if number < input.skip_rows:
             continue
+        row = _checked(row)
         if is_sheet and header is not None:
             header += [f"Unnamed: {column}" for column in range(len(header), len(row))]
             row = row + [""] * (len(header) - len(row))
@@ -150,3 +159,9 @@ def _objects(input: ReadSpreadsheetInput, rows: Iterator[list[str]], *, is_sheet
             )
         values = [value.strip() for value in row] if input.strip else row
         yield dict(zip(header or map(str, range(len(values))), values, strict=False))
+
+
+def _checked(row: list[str]) -> list[str]:
+    if len(row) > MAX_COLUMNS:
+        raise ValueTooLargeError(f"A row has {len(row)} columns; the limit is {MAX_COLUMNS}. Check the delimiter.")
+    return row

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import io
 import zipfile
@@ -163,6 +164,49 @@ def with_entities() -> bytes:
 async def test_hostile_workbooks(data: bytes, reason: str) -> None:
     with pytest.raises(BlockError, match=reason):
         await run_block(ReadSpreadsheetBlock, {"file_input": data_uri(data)})
+
+
+def with_rows(last: int) -> bytes:
+    """A header, nothing more up to row `last`, and the claim to be as wide as a sheet can be."""
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        f'<dimension ref="A1:XFD{last}"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+        f'<row r="{last}"><c r="A{last}"><v>2</v></c></row></sheetData></worksheet>'
+    )
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(["a"]))) as source, zipfile.ZipFile(target, "w") as changed:
+        for part in source.namelist():
+            is_sheet = part == "xl/worksheets/sheet1.xml"
+            changed.writestr(part, sheet if is_sheet else source.read(part))
+    return target.getvalue()
+
+
+async def test_rows_that_are_left_out_hold_up_nobody() -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(take_turns())
+    values = {"file_input": data_uri(with_rows(100_000)), "skip_rows": 99_998}
+    assert await run_block(ReadSpreadsheetBlock, values) == [("rows", [{"1": "2"}])]
+    others.cancel()
+    assert turns > 100
+
+
+async def test_a_small_file_cannot_claim_any_number_of_rows() -> None:
+    values = {"file_input": data_uri(with_rows(2_000_000_000)), "skip_rows": 2_000_000_000}
+    with pytest.raises(ValueTooLargeError, match="more than 1048576 rows"):
+        await run_block(ReadSpreadsheetBlock, values)
+
+
+@pytest.mark.parametrize("contents", ["," * 20_000, "a\n" + "," * 20_000])
+async def test_rows_of_very_many_columns_are_refused(contents: str) -> None:
+    with pytest.raises(ValueTooLargeError, match="20001 columns"):
+        await run_block(ReadSpreadsheetBlock, {"contents": contents})
 
 
 def test_openpyxl_reads_xml_through_defusedxml() -> None:
