@@ -1,11 +1,13 @@
 """Waiting for time and for events."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from activities.blocks._services import now
 from activities.payload_schema import check_schema
 from models.blocks import (
     BlockCategory,
@@ -20,17 +22,12 @@ from models.blocks import (
     pin,
 )
 from models.errors import BlockError, InvalidRequestError
-from models.ports import Clock
 from models.waits import AwaitEvent, Delay, Delivered, NoWait, WaitEnd
 
 MAX_REPEAT = 1000
 
-
-def _now(context: BlockContext) -> datetime:
-    clock = cast("Clock | None", context.services.get("clock"))
-    if clock is None:
-        raise BlockError("This server gives blocks no clock.")
-    return clock.now()
+_TIME_OF_DAY = re.compile(r"[Tt]?[0-9]{2}:")
+"""Without its colon a time of day might as well be a year or a date."""
 
 
 class CountdownTimerInput(BlockInput):
@@ -76,7 +73,7 @@ class CountdownTimerBlock(WaitingBlock[CountdownTimerInput]):
         if seconds <= 0 or count == 0:
             return NoWait((emission,) * count)
         return Delay(
-            first_at=_after(_now(context), seconds), emissions=(emission,), count=count, every_seconds=float(seconds)
+            first_at=_after(now(context), seconds), emissions=(emission,), count=count, every_seconds=float(seconds)
         )
 
 
@@ -130,7 +127,7 @@ class WaitUntilBlock(WaitingBlock[WaitUntilInput]):
     )
 
     async def run(self, input: WaitUntilInput, context: BlockContext) -> AsyncIterator[Emission]:
-        delay = (_moment(input, context) - _now(context)).total_seconds()
+        delay = (_moment(input, context) - now(context)).total_seconds()
         if delay > 0:
             await asyncio.sleep(delay)
         yield "value", input.value
@@ -138,7 +135,7 @@ class WaitUntilBlock(WaitingBlock[WaitUntilInput]):
     async def plan_wait(self, input: WaitUntilInput, context: BlockContext) -> Delay | NoWait:
         at = _moment(input, context)
         emissions = (("value", input.value),)
-        return Delay(first_at=at, emissions=emissions) if at > _now(context) else NoWait(emissions)
+        return Delay(first_at=at, emissions=emissions) if at > now(context) else NoWait(emissions)
 
 
 def _moment(input: WaitUntilInput, context: BlockContext) -> datetime:
@@ -149,12 +146,8 @@ def _moment(input: WaitUntilInput, context: BlockContext) -> datetime:
         raise BlockError(f"{name[:100]!r} is no timezone. Give an IANA name such as 'Europe/Berlin'.") from error
     text = input.at.strip()
     try:
-        of_day = time.fromisoformat(text)
-    except ValueError:
-        of_day = None
-    if of_day is not None:
-        return _next(of_day, zone, _now(context))
-    try:
+        if _TIME_OF_DAY.match(text):
+            return _next(time.fromisoformat(text), zone, now(context))
         at = datetime.fromisoformat(text)
         return _instant(at if at.tzinfo else at.replace(tzinfo=zone))
     except (ValueError, OverflowError) as error:
@@ -218,7 +211,7 @@ class WaitForEventBlock(WaitingBlock[WaitForEventInput]):
         return AwaitEvent(
             name=input.name,
             schema=input.payload_schema,
-            expires_at=_after(_now(context), int(seconds) or 1) if seconds is not None else None,
+            expires_at=_after(now(context), int(seconds) or 1) if seconds is not None else None,
             emit_token="token",  # noqa: S106 - the name of a pin
         )
 

@@ -84,6 +84,7 @@ async def test_a_countdown_that_makes_no_sense_is_refused(values: dict[str, Any]
         ("2027-03-27T12:00", "2027-03-28T09:00+00:00", "2027-03-28T09:00"),
         ("2027-03-27T12:00", "2027-03-28T09:00:00Z", "2027-03-28T09:00"),
         ("2027-03-27T12:00", "2027-04-01", "2027-03-31T22:00"),
+        ("2027-03-27T12:00", "20270401", "2027-03-31T22:00"),  # no twenty-seven minutes past eight
         ("2027-03-27T12:00", "23:59:59+00:00", "2027-03-27T23:59:59"),
     ],
 )
@@ -105,7 +106,10 @@ async def test_the_past_does_not_wait() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"at": "soon"}, {"at": ""}, {"at": "25:00"}, {"at": "09:00", "timezone": "Mars/Base"}, {"at": "0001-01-01T00:00"}],
+    [
+        *({"at": text} for text in ("soon", "", "25:00", "2028", "2028-04", "0900", "0001-01-01T00:00")),
+        {"at": "09:00", "timezone": "Mars/Base"},
+    ],
 )
 async def test_what_is_no_time_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(BlockError):
