@@ -1,7 +1,5 @@
 """The beginning and the end of a wait: what a block asks for becomes what the workflow carries out, and back."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
@@ -11,6 +9,7 @@ from activities.sub_agents import SubAgents
 from models.blocks import ExecutorKind
 from models.errors import BlockError
 from models.execution import ExecutionStatus
+from models.identity import new_secret
 from models.ids import child_graph_exec_id
 from models.plan import PlanReview
 from models.ports import Clock, WaitRecorder
@@ -38,8 +37,6 @@ from models.wire import BlockWaiting, ExecuteBlockInput
 
 WAITING_EXECUTORS = frozenset({ExecutorKind.TIMER, ExecutorKind.REVIEW, ExecutorKind.EVENT_WAIT, ExecutorKind.CHILD})
 
-TOKEN_BYTES = 32
-
 
 class WaitStarts:
     """Begins waits. What can be decided by people or events is recorded before the workflow waits for it."""
@@ -66,7 +63,7 @@ class WaitStarts:
             ServiceUnavailableError: it could not be recorded.
         """
         if isinstance(request, Delay):
-            self._check_end(request.first_at + timedelta(seconds=request.every_seconds * (request.count - 1)))
+            self._check_end(request.first_at, more_seconds=request.every_seconds * (request.count - 1))
             ticks = await run.pack_emissions(input, request.emissions)
             timer = TimerWait(fires_at=request.first_at, count=request.count, every_seconds=request.every_seconds)
             return BlockWaiting(wait=timer, tick_outputs=ticks, attempt=attempt, stored_bytes=run.stored_bytes)
@@ -131,13 +128,13 @@ class WaitStarts:
     async def _await_event(self, request: AwaitEvent, task: ExecuteBlockInput) -> tuple[EventWait, str]:
         if request.expires_at is not None:
             self._check_end(request.expires_at)
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token, token_hash = new_secret()
         event = OpenEvent(
             node_exec_id=task.node_exec_id,
             generation=task.generation,
             node_id=task.node_id,
             name=request.name,
-            token_hash=hashlib.sha256(token.encode()).hexdigest(),
+            token_hash=token_hash,
             schema=dict(request.schema) if request.schema is not None else None,
             expires_at=request.expires_at,
             at=self._clock.now(),
@@ -145,9 +142,10 @@ class WaitStarts:
         await self._waits.open_event(task.run, event)
         return EventWait(name=request.name, expires_at=request.expires_at), token
 
-    def _check_end(self, at: datetime) -> None:
-        if at - self._clock.now() > LONGEST_WAIT:
-            raise BlockError(f"A wait may last {LONGEST_WAIT.days} days at most; this one would end at {at:%Y-%m-%d}.")
+    def _check_end(self, at: datetime, *, more_seconds: float = 0.0) -> None:
+        """`more_seconds` after `at` there may be no date at all."""
+        if (at - self._clock.now()).total_seconds() + more_seconds > LONGEST_WAIT.total_seconds():
+            raise BlockError(f"A wait may last {LONGEST_WAIT.days} days at most. Wait for less, or less often.")
 
 
 def shown(wait: Wait) -> WaitShown:

@@ -1,7 +1,6 @@
 """Delivering events to runs: by their owner, or by whoever has the token."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +9,7 @@ import structlog
 from activities.payload_schema import check_payload, check_schema
 from models.controls import ControlAction, EventDelivery
 from models.errors import AppError, ConflictError, NotFoundError, PayloadTooLargeError, ServiceUnavailableError
+from models.identity import secret_hash
 from models.ids import GraphExecId, NodeExecId, new_id
 from models.json_values import dump_json
 from models.reviews import AwaitedEvent
@@ -97,7 +97,7 @@ class EventService:
         _check_size(payload)
         unknown = NotFoundError("This token delivers no event.")
         async with self._units() as unit:
-            event = await unit.awaited_events.find_by_token_hash(hashlib.sha256(token.encode()).hexdigest())
+            event = await unit.awaited_events.find_by_token_hash(secret_hash(token))
             owner = None if event is None else await unit.users.find(event.user_id)
         if event is None or owner is None:
             raise unknown
