@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from models.ids import NodeExecId, NodeId
+from models.json_values import StorableText
 from models.values import Value
 from models.wire_model import Wire
 
@@ -34,8 +35,8 @@ class ControlAction(StrEnum):
 class ControlRequest(Wire):
     """Argument of `pause`, `resume` and `release_hold`."""
 
-    requested_by: str = ""
-    reason: str = ""
+    requested_by: StorableText = ""
+    reason: StorableText = ""
 
 
 class ReviewDecision(Wire):
@@ -43,7 +44,7 @@ class ReviewDecision(Wire):
 
     node_exec_id: NodeExecId
     approved: bool
-    message: str = ""
+    message: StorableText = ""
     data: Value | None = None
     auto_approve_future: bool = False
 
@@ -52,33 +53,33 @@ class ReviewDecisions(Wire):
     """Argument of the update `submit_review`: all are taken, or none."""
 
     decisions: tuple[ReviewDecision, ...]
-    requested_by: str = ""
+    requested_by: StorableText = ""
 
 
 class EventDelivery(Wire):
     """Argument of the update `deliver_event`: to this node execution, or to the one that has waited longest."""
 
-    name: str
+    name: StorableText
     node_exec_id: NodeExecId | None = None
     payload: Value = Value()
-    requested_by: str = ""
+    requested_by: StorableText = ""
 
 
 class NodeControl(Wire):
     """Argument of the updates `retry_node` and `skip_node`."""
 
     node_exec_id: NodeExecId
-    requested_by: str = ""
-    reason: str = ""
+    requested_by: StorableText = ""
+    reason: StorableText = ""
 
 
 class GivenOutputs(Wire):
     """Argument of the update `set_output`: (pin, value) in the order they are routed."""
 
     node_exec_id: NodeExecId
-    outputs: tuple[tuple[str, Any], ...]
-    requested_by: str = ""
-    reason: str = ""
+    outputs: tuple[tuple[StorableText, Any], ...]
+    requested_by: StorableText = ""
+    reason: StorableText = ""
 
 
 class DeadlineExtension(Wire):
@@ -92,7 +93,7 @@ class DeadlineExtension(Wire):
     node_id: NodeId | None = None
     until: datetime | None = None
     timeout_seconds: float | None = None
-    requested_by: str = ""
+    requested_by: StorableText = ""
 
 
 class ControlAnswer(Wire):

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from models.ids import NodeId
+from models.json_values import StorableText
 
 
 class ExecutionStatus(StrEnum):
@@ -52,7 +53,7 @@ class FailedNode(BaseModel):
     title: str = ""
     count: int = 1
     code: str = ""
-    error: str = ""
+    error: StorableText = ""
 
 
 class StarvedNode(BaseModel):
@@ -81,4 +82,4 @@ class ExecutionStats(BaseModel):
     """Values that are not among the outputs because these would be too large; the node executions have them."""
     failed_nodes: tuple[FailedNode, ...] = ()
     starved_nodes: tuple[StarvedNode, ...] = ()
-    error: str | None = None
+    error: StorableText | None = None

@@ -13,10 +13,10 @@ import math
 import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import orjson
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from models.errors import InvalidRequestError
 
@@ -47,7 +47,7 @@ def normalise_json(value: object, *, max_depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, enum.Enum):
         value = value.value
     if isinstance(value, str):
-        return _text(value)
+        return storable_text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -76,19 +76,24 @@ def _check_depth(max_depth: int) -> None:
         raise JsonTooDeepError(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.")
 
 
-def _text(value: str) -> str:
+def storable_text(value: str) -> str:
+    """The text with U+FFFD for what Postgres cannot store: NUL and halves of surrogate pairs."""
     # str() of a mixed-in enum or of markup would not be its characters.
     plain = str.__str__(value)
     return _UNSTORABLE.sub("\ufffd", plain) if _UNSTORABLE.search(plain) else plain
 
 
+StorableText = Annotated[str, AfterValidator(storable_text)]
+"""A text from outside that will be recorded."""
+
+
 def _key(key: object) -> str:
     if isinstance(key, str):
-        return _text(key)
+        return storable_text(key)
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     plain = normalise_json(key)
-    return plain if isinstance(plain, str) else _text(str(plain))
+    return plain if isinstance(plain, str) else storable_text(str(plain))
 
 
 def _big_integer(value: int) -> float | None:
@@ -112,12 +117,12 @@ def _other(value: object, max_depth: int) -> Any:
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return _text(bytes(value).decode("utf-8", errors="replace"))
+        return storable_text(bytes(value).decode("utf-8", errors="replace"))
     if isinstance(value, set | frozenset):
         return sorted(_array(cast("Iterable[object]", value), max_depth), key=dump_json)
     if isinstance(value, Collection | Iterator) and not isinstance(value, type):
         return _array(cast("Iterable[object]", value), max_depth)
-    return _text(str(value))
+    return storable_text(str(value))
 
 
 def _model(value: BaseModel, max_depth: int) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from models.ids import GraphExecId, GraphId
+from models.json_values import StorableText
 from models.values import Value
 from models.wire_model import Tagged, Wire
 
@@ -158,7 +159,7 @@ class ChildFinished(Wire):
 
     graph_exec_id: GraphExecId
     status: str
-    error: str | None = None
+    error: StorableText | None = None
     cost: int = 0
     node_exec_count: int = 0
 
@@ -174,7 +175,7 @@ class Resolution(Wire):
     kind: Literal["approved", "rejected", "expired", "event", "child"]
     data: Value | None = None
     has_data: bool = False
-    message: str = ""
+    message: StorableText = ""
     by: str = ""
     at: datetime | None = None
     child: ChildFinished | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 from models.controls import ControlRecord, RunOptions, RunPhase
 from models.execution import ExecutionStats, ExecutionStatus, Trigger
 from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
+from models.json_values import StorableText
 from models.plan import ExecutionPlan, PlanReview
 from models.values import Value
 from models.waits import Resumption, Wait, WaitShown
@@ -67,15 +68,15 @@ class ExecuteGraphResult(Wire):
     status: ExecutionStatus
     outputs: Value = Value()
     stats: ExecutionStats = ExecutionStats()
-    error: str | None = None
+    error: StorableText | None = None
 
 
 class StopRequest(Wire):
     """Argument of the signals `stop` and `cancel`; running blocks get `grace_seconds` to finish."""
 
     grace_seconds: float | None = None
-    reason: str = ""
-    requested_by: str = ""
+    reason: StorableText = ""
+    requested_by: StorableText = ""
 
 
 class ExecutionProgress(Wire):
@@ -159,7 +160,7 @@ class NodeCallResult(Wire):
     call_id: str
     status: ExecutionStatus
     outputs: tuple[BlockOutputItem, ...] = ()
-    error: str | None = None
+    error: StorableText | None = None
 
 
 class BlockFinished(Tagged):
@@ -221,7 +222,7 @@ class StreamedOutputs(Wire):
 class BlockFailure(Wire):
     """Details of the ApplicationError of a failed node execution: what it had emitted stays and is routed."""
 
-    message: str
+    message: StorableText
     code: str
     outputs: tuple[BlockOutputItem, ...] = ()
     seconds: float = 0.0
@@ -244,7 +245,7 @@ class NodeRecord(Wire):
     route_seq: int = 0
     inputs: dict[str, Value] = Field(default_factory=dict[str, Value])
     outputs: tuple[tuple[str, Value], ...] = ()
-    error: str | None = None
+    error: StorableText | None = None
     error_code: str | None = None
     queued_at: datetime | None = None
     started_at: datetime | None = None
@@ -280,7 +281,7 @@ class CloseExecutionInput(Wire):
     opening: RunOpening
     status: ExecutionStatus
     ended_at: datetime
-    error: str | None = None
+    error: StorableText | None = None
     error_code: str | None = None
     stats: ExecutionStats = ExecutionStats()
     output_nodes: dict[NodeId, str] = Field(default_factory=dict[NodeId, str])

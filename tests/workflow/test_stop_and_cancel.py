@@ -10,6 +10,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker
 
+from models.controls import ControlAction, ControlRequest
 from models.execution import ExecutionStatus
 from models.graph import Graph
 from models.ids import new_id
@@ -55,6 +56,17 @@ async def test_stop_ends_terminated_with_the_outputs_so_far(engine: Engine) -> N
     assert outcome.result.error == "enough"
     assert outcome.outputs == {"out": ["so far"]}
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
+async def test_what_postgres_could_not_store_of_a_request_keeps_no_run_open(engine: Engine) -> None:
+    graph = slow_graph(engine)
+    handle = await engine.start(graph)
+    await handle.signal("pause", ControlRequest(reason="a\x00b", requested_by="\x00"))
+    await handle.signal("stop", StopRequest(grace_seconds=0, reason="c\x00d", requested_by="user\x00"))
+    result = await asyncio.wait_for(handle.result(), 60)
+    assert result.error == "c\ufffdd"
+    controls = [(record.action, record.requested_by) for record in await engine.list_controls(graph, handle)]
+    assert controls == [(ControlAction.PAUSE, "\ufffd"), (ControlAction.STOP, "user\ufffd")]
 
 
 async def test_stop_lets_running_blocks_finish_within_the_grace(engine: Engine) -> None:
