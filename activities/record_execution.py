@@ -1,7 +1,8 @@
 """Projections of whole executions: the closing activity, and node executions that only the workflow knows of."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 from temporalio import activity
@@ -22,6 +23,9 @@ from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, R
 
 ROWS_AT_ONCE: Final = 100
 """Node executions read together; each may hold close to 4 MB of inline values, most hold next to none."""
+
+_TOLD: Final = {"node_exec_id", "action"}
+_Record = TypeVar("_Record", NodeRecord, ControlRecord)
 
 _log = structlog.get_logger(__name__)
 
@@ -53,9 +57,7 @@ class RecordingActivities:
         async with heartbeats():
             if input.opening is not None:
                 await self._recorder.open_execution(input.run, input.opening)
-            if input.records:
-                await self._record(input.run, input.records)
-            await self._record_controls(input.run, input.controls)
+            await self._record(input.run, input.records, input.controls)
             if input.phase is not None:
                 await self._waits.record_phase(input.run, input.phase)
                 await self._tell_phase(input.run, input.phase)
@@ -83,10 +85,7 @@ class RecordingActivities:
         """Writes the end of a run: what is still unrecorded, its outputs, status and statistics."""
         structlog.contextvars.bind_contextvars(graph_exec_id=closing.run.graph_exec_id, user_id=closing.run.user_id)
         async with heartbeats():
-            if closing.unrecorded:
-                await self._record(closing.run, closing.unrecorded)
-            await self._record_controls(closing.run, closing.controls)
-            closing = closing.model_copy(update={"controls": ()})
+            await self._record(closing.run, closing.unrecorded, closing.controls)
             outputs = await self._collect_outputs(closing)
             if outputs.omitted:
                 _log.warning("outputs left out", omitted=outputs.omitted)
@@ -122,30 +121,22 @@ class RecordingActivities:
                 return collector.outputs()
             after = NodeCursor(page[-1].route_seq, page[-1].node_exec_id)
 
-    async def _record(self, run: RunIdentity, records: Sequence[NodeRecord]) -> None:
-        """Writes the rows together; one that Postgres refuses for good must not keep the others, or the run, open."""
-        try:
-            await self._recorder.record_nodes(run, records)
-        except ServiceUnavailableError:
-            raise
-        except Exception:
-            for record in records:
-                await self._record_alone(run, record)
+    async def _record(self, run: RunIdentity, records: Sequence[NodeRecord], controls: Sequence[ControlRecord]) -> None:
+        await _write(partial(self._recorder.record_nodes, run), records)
+        await _write(partial(self._waits.record_controls, run), controls)
 
-    async def _record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
-        """One by one: what Postgres refuses for good must not keep the run open."""
-        for control in controls:
-            try:
-                await self._waits.record_controls(run, (control,))
-            except ServiceUnavailableError:
-                raise
-            except Exception as error:
-                _log.error("control refused", error=type(error).__name__, action=control.action)
 
-    async def _record_alone(self, run: RunIdentity, record: NodeRecord) -> None:
-        try:
-            await self._recorder.record_nodes(run, (record,))
-        except ServiceUnavailableError:
-            raise
-        except Exception as error:
-            _log.error("node execution refused", error=type(error).__name__, node_exec_id=record.node_exec_id)
+async def _write(write: Callable[[Sequence[_Record]], Awaitable[None]], records: Sequence[_Record]) -> None:
+    """Writes all together; one that Postgres refuses for good must not keep the others, or the run, open."""
+    if not records:
+        return
+    try:
+        await write(records)
+    except ServiceUnavailableError:
+        raise
+    except Exception as error:
+        if len(records) == 1:
+            _log.error("record refused", error=type(error).__name__, **records[0].model_dump(include=_TOLD))
+            return
+        for record in records:
+            await _write(write, (record,))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from infra.postgres import Database
-from infra.stores.wait_recorder import close_waits, insert_controls
+from infra.stores.wait_recorder import close_waits
 from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import NodeCursor
@@ -110,7 +110,6 @@ class PostgresExecutionRecorder:
                 )
             )
             await close_waits(session, run.graph_exec_id, closing.status, at=closing.ended_at)
-            await insert_controls(session, run, closing.controls)
 
     async def claim(
         self, run: RunIdentity, node_exec_id: NodeExecId, generation: int, attempt: int, *, at: datetime

@@ -100,7 +100,7 @@ class PostgresWaitRecorder:
 
     async def record_controls(self, run: RunIdentity, controls: Sequence[ControlRecord]) -> None:
         async with self._database.transaction() as session:
-            added = await insert_controls(session, run, controls)
+            added = await _insert_controls(session, run, controls)
             for control in controls:
                 if control.id in added and control.action in _REPLACED:
                     await _end_replaced(session, control)
@@ -209,7 +209,9 @@ async def _move_deadline(session: AsyncSession, control: ControlRecord) -> None:
         )
 
 
-async def insert_controls(session: AsyncSession, run: RunIdentity, controls: Sequence[ControlRecord]) -> frozenset[str]:
+async def _insert_controls(
+    session: AsyncSession, run: RunIdentity, controls: Sequence[ControlRecord]
+) -> frozenset[str]:
     """Keeps what people did to a run, and tells which of it is new; what is kept already stays as it is."""
     rows = [
         {

@@ -10,11 +10,10 @@ from infra.stores.execution_recorder import PostgresExecutionRecorder
 from infra.unit_of_work import UnitsOfWork
 from models.controls import ControlAction, ControlRecord, RunPhase
 from models.execution import ExecutionStatus
-from models.execution_outputs import RecordedOutputs
 from models.ids import BlockId, NodeExecId, NodeId, new_id
 from models.reviews import ReviewStatus
 from models.waits import WaitShown
-from models.wire import CloseExecutionInput, NodeRecord, RunIdentity, RunOpening
+from models.wire import NodeRecord, RunIdentity
 from tests.contract.runs import T0, at, identity
 from tests.contract.waits import APPROVED, OnPostgres, Waits, event, review
 
@@ -116,21 +115,6 @@ async def test_phase_of_an_ended_run_changes_nothing(waits: Waits, run: RunIdent
 
 
 # --- what only Postgres does -------------------------------------------------------------------------------------
-
-
-async def test_the_control_that_ended_a_run_is_kept_with_its_end(migrated_database: Database, run: RunIdentity) -> None:
-    recorder, waits = PostgresExecutionRecorder(migrated_database), OnPostgres(migrated_database)
-    stopped = ControlRecord(id="s", action=ControlAction.STOP, at=at(3), requested_by="ann")
-    closing = CloseExecutionInput(
-        run=run,
-        opening=RunOpening(created_at=T0),
-        status=ExecutionStatus.TERMINATED,
-        ended_at=at(9),
-        controls=(stopped,),
-    )
-    for _ in range(2):
-        await recorder.close_execution(closing, RecordedOutputs())
-    assert await waits.controls(run) == [stopped]
 
 
 async def test_a_moved_deadline_is_shown_with_the_node(migrated_database: Database, run: RunIdentity) -> None:
