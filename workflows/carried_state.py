@@ -34,6 +34,7 @@ class RunParts:
     def dump(self) -> dict[str, Any]:
         return {
             "waits": self._waits.dump(),
+            "queued_children": [wait.graph_exec_id for wait in self._children.queued],
             "failed": self._nodes.failed.dump(),
             "auto_approved": sorted(self._state.auto_approved),
             "timeouts": dict(self._state.timeouts),
@@ -46,8 +47,11 @@ class RunParts:
         self._state.is_released = dumped["released"]
         self._nodes.failed.load(dumped["failed"])
         self._waits.load(dumped["waits"])
+        queued = set(dumped.get("queued_children", ()))
         for parked, wait in self._waits.iter_children():
-            if parked.resolution is None:
+            if wait.graph_exec_id in queued:
+                self._children.queued.append(wait)
+            elif parked.resolution is None:
                 self._children.take_over(wait.graph_exec_id)
 
     def iter_inputs(self) -> Iterator[Values]:

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from models.controls import ControlRequest
     from models.execution import ExecutionStatus
     from models.ids import GraphExecId, OwnerKeyId, owner_key_id_of, workflow_id
+    from models.values import total_inline_bytes
     from models.waits import ChildFinished, ChildWait
     from models.wire import ExecuteGraphInput, ExecuteGraphResult, RunIdentity, RunOpening, StopRequest
     from workflows import options, search_attributes
@@ -42,7 +43,12 @@ class _Child:
 
 
 class Children:
-    """Children that have not ended. The ends of those that have wait in `finished`."""
+    """Children that have been started and have not ended.
+
+    Attributes:
+        queued: those to start when the run may dispatch.
+        finished: the ends of those that have ended, until somebody takes them.
+    """
 
     def __init__(self, state: RunState, alarms: Alarms) -> None:
         self._state = state
@@ -50,6 +56,7 @@ class Children:
         self._children: dict[GraphExecId, _Child] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._last_words: tuple[str, Any] | None = None
+        self.queued: deque[ChildWait] = deque()
         self.finished: deque[ChildFinished] = deque()
 
     def __len__(self) -> int:
@@ -61,7 +68,14 @@ class Children:
         is_between = any(not child.started or child.report is not None for child in self._children.values())
         return is_between or bool(self.finished) or len(self._tasks) > self._watching()
 
-    def start(self, wait: ChildWait) -> None:
+    @property
+    def size_of_next(self) -> int:
+        """Bytes of the values that the next one to start gets."""
+        wait = self.queued[0]
+        return sum(total_inline_bytes(pins.values()) for pins in (wait.inputs, *wait.masks.values()))
+
+    def start_next(self) -> None:
+        wait = self.queued.popleft()
         child = self._children[wait.graph_exec_id] = _Child(wait.graph_exec_id, is_watched=True)
         self._go(self._run(child, wait))
 

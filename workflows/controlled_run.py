@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.children import Children
     from workflows.controls import Controls
     from workflows.dataflow import Dataflow
+    from workflows.history_length import HistoryLength
     from workflows.node_executions import NodeExecutions
     from workflows.run_report import RunReport
     from workflows.run_state import RunState
@@ -57,10 +58,7 @@ class ControlledRun:
         self._answers: dict[str, ControlAnswer] = {}
         self._phase = RunPhase(number=0, status=ExecutionStatus.RUNNING.value)
         self._deadline = input.options.deadline
-        self._updates = 0
-        self._signals = 0
-        self._carry_from_length = 0
-        self._loaded_bytes = 0
+        self._history = HistoryLength()
         self._alarms = Alarms()
         self._take_up(input)
 
@@ -68,21 +66,21 @@ class ControlledRun:
 
     @workflow.signal(description="End the execution: running blocks may finish within the grace, nothing new starts.")
     def stop(self, request: StopRequest | None = None) -> None:
-        self._signals += 1
+        self._history.signals += 1
         if self._stop is None:
             self._stop = request or StopRequest()
             self._controls.note_end(ControlAction.STOP, self._stop)
 
     @workflow.signal(description="Cancel the execution and its running blocks at once.")
     def cancel(self, request: StopRequest | None = None) -> None:
-        self._signals += 1
+        self._history.signals += 1
         if self._cancel is None:
             self._cancel = request or StopRequest()
             self._controls.note_end(ControlAction.CANCEL, self._cancel)
 
     @workflow.signal(description="Start and route nothing until `resume`; running blocks finish.")
     def pause(self, request: ControlRequest | None = None) -> None:
-        self._signals += 1
+        self._history.signals += 1
         if self._is_loading:
             self._will_be_paused = True
             self._after_loading.append(lambda: self._pause(request))
@@ -91,7 +89,7 @@ class ControlledRun:
 
     @workflow.signal(description="Go on after `pause`.")
     def resume(self, request: ControlRequest | None = None) -> None:
-        self._signals += 1
+        self._history.signals += 1
         if self._is_loading:
             self._will_be_paused = False
             self._after_loading.append(lambda: self._resume(request))
@@ -100,12 +98,12 @@ class ControlledRun:
 
     @workflow.signal(description="Emissions of a block that still runs.")
     def stream_outputs(self, outputs: StreamedOutputs) -> None:
-        self._signals += 1
+        self._history.signals += 1
         self._nodes.stream(outputs)
 
     @workflow.signal(description="A run that a node of this one has started is over.")
     def child_finished(self, finished: ChildFinished) -> None:
-        self._signals += 1
+        self._history.signals += 1
         if self._is_loading:
             self._after_loading.append(lambda: self._children.report(finished))
         else:
@@ -215,7 +213,7 @@ class ControlledRun:
                 self._answers[update.id] = answer
                 if len(self._answers) > options.MAX_REMEMBERED_ANSWERS:
                     del self._answers[next(iter(self._answers))]
-        self._updates += 1
+        self._history.updates += 1
         return answer
 
     def _extend(self, extension: DeadlineExtension) -> ControlAnswer:
@@ -329,7 +327,7 @@ class ControlledRun:
             self._paused_at = datetime.fromisoformat(control["paused_at"])
         RunParts(self._state, self._nodes, self._waits, self._children).load(control)
         # Their alarms are set anew, which alone must not make the history count as long.
-        self._carry_from_length = max(self._carry_from_length, 4 * len(self._waits))
+        self._history.allow(4 * len(self._waits))
 
     def _dump_control(self) -> dict[str, object]:
         return {

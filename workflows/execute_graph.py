@@ -10,9 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.record_execution import RecordingActivities
     from activities.sub_agents import SubAgentActivities
     from models.blocks import BlockKind
-    from models.controls import (
-        RunPhase,
-    )
+    from models.controls import RunPhase
     from models.execution import ExecutionStatus
     from models.waits import ChildFinished, Resolution
     from models.wire import (
@@ -27,10 +25,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.carried_state import RunParts, StateCarrier, load_parts
     from workflows.children import report_end
     from workflows.controlled_run import DEADLINE, ControlledRun
+    from workflows.history_length import CARRY_LARGE_STATES
     from workflows.uncancelled import uncancelled
-
-CARRY_LARGE_STATES = "carry-large-states"
-"""Patch: a large state goes to the blob store, and a large history makes the run wait for a quiet moment."""
 
 REST_WAITS_FOR_QUIET = "rest-waits-for-quiet"
 """Patch: what one activation could not carry waits without timers while nothing may be dispatched."""
@@ -83,7 +79,7 @@ class ExecuteGraphWorkflow(ControlledRun):
             if self._may_continue_as_new():
                 await self._continue_as_new(input)
                 continue
-            self._is_held_back = self._is_waiting_for_quiet()
+            self._is_held_back = not self._is_quiet and self._history.is_too_long()
             may_dispatch = self._paused_at is None and not self._is_held_back
             if may_dispatch:
                 self._nodes.dispatch()
@@ -163,8 +159,8 @@ class ExecuteGraphWorkflow(ControlledRun):
     async def _record_batch(self) -> None:
         """Hands over what no activity has recorded, so that people see it and the state does not grow with it."""
         status, reason, paused_at = self._situation()
-        has_changed = (status, reason, paused_at) != _situation_of(self._phase)
-        if has_changed and not self._is_ending:
+        has_changed = not self._is_ending and (status, reason, paused_at) != _situation_of(self._phase)
+        if has_changed:
             if status.value != self._phase.status:
                 workflow.upsert_search_attributes([search_attributes.STATUS.value_set(status.value)])
             number = self._phase.number + 1
@@ -342,21 +338,17 @@ class ExecuteGraphWorkflow(ControlledRun):
             return
         finally:
             self._notice_cancellation()
-        info = workflow.info()
-        length = info.get_current_history_length() + options.EVENTS_BETWEEN_LOADS
-        self._carry_from_length = max(self._carry_from_length, length)
-        self._loaded_bytes = info.get_current_history_size()
+        self._history.allow_for_loading()
 
     def _may_continue_as_new(self) -> bool:
         """At a quiet moment, once the history has grown long."""
         has_more = bool(self._flow.ready or self._waits or self._children or self._is_held or self._paused_at)
-        return self._is_quiet and has_more and self._history_is_long()
+        return self._is_quiet and has_more and self._history.is_long()
 
     @property
     def _is_quiet(self) -> bool:
         """Nothing is under way that continue-as-new would lose."""
-        is_busy = self._nodes or self._nodes.has_starts or self._children.is_busy or self._waits.is_reminding
-        return not is_busy
+        return not (self._nodes or self._children.is_busy or self._waits.is_reminding)
 
     async def _continue_as_new(self, input: ExecuteGraphInput) -> None:
         """Goes on in a new run with the state so far, unless the execution was asked to end meanwhile."""
@@ -368,36 +360,14 @@ class ExecuteGraphWorkflow(ControlledRun):
         carried = carrier.dump()
         if len(carried.model_dump_json(exclude_unset=True)) > max_bytes:
             if not workflow.patched(CARRY_LARGE_STATES):
-                self._carry_from_length = workflow.info().get_current_history_length() + 1000
+                self._history.allow(workflow.info().get_current_history_length() + 1000)
                 return
-            before = (self._updates, self._signals)
+            before = (self._history.updates, self._history.signals)
             carried = await carrier.store(max_bytes=max_bytes)
             self._notice_cancellation()
-            if self._is_ending or self._children.is_busy or (self._updates, self._signals) != before:
+            if self._is_ending or self._children.is_busy or (self._history.updates, self._history.signals) != before:
                 return  # what came meanwhile is not in the stored state
         workflow.continue_as_new(fresh.model_copy(update={"carried": carried}))
-
-    def _history_is_long(self) -> bool:
-        if self._updates >= options.MAX_UPDATES or self._signals >= options.MAX_SIGNALS:
-            return True
-        info = workflow.info()
-        length = info.get_current_history_length()
-        is_long = info.is_continue_as_new_suggested() or length >= options.FORCE_CONTINUE_AS_NEW_EVENTS
-        return (is_long or self._history_is_large()) and length >= self._carry_from_length
-
-    def _history_is_large(self) -> bool:
-        grown = workflow.info().get_current_history_size() - self._loaded_bytes
-        return grown >= options.FORCE_CONTINUE_AS_NEW_BYTES and workflow.patched(CARRY_LARGE_STATES)
-
-    def _is_waiting_for_quiet(self) -> bool:
-        if self._is_quiet:
-            return False
-        if self._updates >= options.MAX_UPDATES or self._signals >= options.MAX_SIGNALS:
-            return True
-        length = workflow.info().get_current_history_length()
-        if length < self._carry_from_length:
-            return False
-        return length >= options.FORCE_CONTINUE_AS_NEW_EVENTS or self._history_is_large()
 
 
 def _situation_of(phase: RunPhase) -> _Situation:

@@ -11,39 +11,33 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from activities.execute_block import BlockActivities
-    from models.blocks import ExecutorKind
-    from models.controls import RunOptions
     from models.errors import ValueTooLargeError
     from models.execution import ExecutionStatus
     from models.ids import NodeExecId
-    from models.pins import dynamic_sources
-    from models.plan import PlanNode, PlanPinned
-    from models.values import NODE_STORAGE_BYTES, RUN_STORAGE_BYTES, total_inline_bytes
-    from models.waits import ChildWait, Resumption
+    from models.plan import PlanPinned
+    from models.waits import ChildWait
     from models.wire import (
         BlockFailure,
         BlockFinished,
         BlockOutputItem,
         BlockWaiting,
-        ExecuteBlockInput,
         ExecuteBlockResult,
         NodeRecord,
         RunOpening,
         StreamedOutputs,
     )
     from workflows import options
+    from workflows.block_inputs import BlockInputs, Turn, resumption_of
     from workflows.children import Children
     from workflows.failed_firings import FailedFirings
     from workflows.node_state import Firing
     from workflows.run_state import RunState
-    from workflows.waits import Parked, Waits
+    from workflows.waits import Waits
 
 RUN_FATAL_CODES = frozenset({"insufficient_credits"})
 """Errors of a node that end the whole run as FAILED; any other leaves the other branches running."""
 
 MAX_TERMINATED_RECORDS = 1000
-
-_NO_OPTIONS = RunOptions()
 
 
 @dataclass(slots=True)
@@ -78,8 +72,7 @@ class NodeExecutions:
         self._state = state
         self._waits = waits
         self._children = children
-        self._opening = opening
-        self._starting: deque[ChildWait] = deque()
+        self._inputs = BlockInputs(state, opening=opening)
         self._in_flight: dict[NodeExecId, _InFlight] = {}
         self._inbox: deque[NodeExecId | StreamedOutputs] = deque()
         self.failed = FailedFirings()
@@ -104,51 +97,49 @@ class NodeExecutions:
     @property
     def has_work(self) -> bool:
         """Something could be dispatched."""
-        return bool(self._state.flow.ready or self._waits.resolved or self._starting)
-
-    @property
-    def has_starts(self) -> bool:
-        """Children are to be started."""
-        return bool(self._starting)
+        return self._has_firings or bool(self._children.queued)
 
     def dispatch(self) -> None:
-        """Schedules ready node executions within the budgets, those that go on after a wait first, then the oldest; the
-        rest goes with a later activation."""
+        """Schedules within the budgets: runs of other graphs, then node executions that go on after a wait, then those
+        that are ready, the oldest first; the rest goes with a later activation."""
         self.rest_is_ready = False
         budget = options.MAX_COMMAND_BYTES
-        pinned_left = options.MAX_PINNED_PER_ACTIVATION
-        while self._starting and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
-            size = _bytes_of(self._starting[0])
+        while self._children.queued and self._has_room:
+            size = self._children.size_of_next
             if size > budget < options.MAX_COMMAND_BYTES:
                 self.rest_is_ready = True
                 return
             budget -= size
-            self._children.start(self._starting.popleft())
-        while self._has_firings and len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT:
-            firing, resumption = self._next()
-            node = self._state.flow.plan_of(firing.node_id)
-            size = self._size_of(firing, resumption, node)
-            if node.pinned is not None:
+            self._children.start_next()
+        pinned_left = options.MAX_PINNED_PER_ACTIVATION
+        while self._has_firings and self._has_room:
+            turn = self._next()
+            if turn.node.pinned is not None:
                 if pinned_left == 0:
                     self.rest_is_ready = True
                     return
                 pinned_left -= 1
                 self._take_next()
-                self._emit_pinned(firing, node.pinned)
+                self._emit_pinned(turn.firing, turn.node.pinned)
                 continue
+            size = self._inputs.size_of(turn)
             if size > budget < options.MAX_COMMAND_BYTES and size <= options.MAX_INPUT_BYTES:
                 self.rest_is_ready = True
                 return
-            parked = self._take_next()
+            self._take_next()
             if size > options.MAX_INPUT_BYTES:
-                self._refuse(firing, size)
+                self._refuse(turn.firing, size)
             else:
                 budget -= size
-                self._schedule(firing, node, resumption, parked.queued_at if parked else workflow.now())
+                self._schedule(turn)
 
     @property
     def _has_firings(self) -> bool:
         return bool(self._state.flow.ready or self._waits.resolved)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._in_flight) + len(self._children) < options.MAX_IN_FLIGHT
 
     def stream(self, streamed: StreamedOutputs) -> None:
         self._inbox.append(streamed)
@@ -197,7 +188,7 @@ class NodeExecutions:
 
     def terminate_waiting(self) -> None:
         """Gives up what waits or was never scheduled."""
-        self._starting.clear()
+        self._children.queued.clear()
         for parked in self._waits.take_all():
             self._add_terminated(parked.firing)
         for firing in self._state.flow.drain_ready():
@@ -205,85 +196,32 @@ class NodeExecutions:
 
     # --- scheduling ---------------------------------------------------------------------------------------------
 
-    def _next(self) -> tuple[Firing, Resumption | None]:
+    def _next(self) -> Turn:
+        plan_of = self._state.flow.plan_of
+        if not self._waits.resolved:
+            firing = self._state.flow.ready[0]
+            return Turn(firing, plan_of(firing.node_id), workflow.now())
+        parked = self._waits.find(self._waits.resolved[0])
+        assert parked is not None, "what is resolved is parked"
+        return Turn(parked.firing, plan_of(parked.firing.node_id), parked.queued_at, resumption_of(parked))
+
+    def _take_next(self) -> None:
         if self._waits.resolved:
-            parked = self._waits.find(self._waits.resolved[0])
-            assert parked is not None, "what is resolved is parked"
-            assert parked.resolution is not None
-            wait = parked.wait
-            if isinstance(wait, ChildWait):
-                wait = wait.model_copy(update={"inputs": {}, "masks": {}})
-            return parked.firing, Resumption(wait=wait, resolution=parked.resolution, attempt=parked.attempt)
-        return self._state.flow.ready[0], None
+            self._waits.take_resolved()
+        else:
+            self._state.flow.ready.popleft()
 
-    def _take_next(self) -> Parked | None:
-        if self._waits.resolved:
-            return self._waits.take_resolved()
-        self._state.flow.ready.popleft()
-        return None
-
-    def _size_of(self, firing: Firing, resumption: Resumption | None, node: PlanNode) -> int:
-        size = sum(total_inline_bytes(values.values()) for values in (firing.received, node.defaults, node.masks))
-        if resumption is not None and resumption.resolution.data is not None:
-            size += resumption.resolution.data.inline_bytes
-        if self._state.flow.executor_of(node.id) is ExecutorKind.CHILD:
-            size += sum(total_inline_bytes(pins.values()) for pins in self._state.options.masks.values())
-        return size
-
-    def _options_for(self, node: PlanNode) -> RunOptions | None:
-        """Masks travel only to nodes that run other graphs; options that say nothing do not travel at all."""
-        given = self._state.options
-        if given.masks and self._state.flow.executor_of(node.id) is not ExecutorKind.CHILD:
-            given = given.model_copy(update={"masks": {}})
-        return given if given != _NO_OPTIONS else None
-
-    def _schedule(self, firing: Firing, node: PlanNode, resumption: Resumption | None, queued_at: datetime) -> None:
-        exec_id = self._state.exec_id_of(firing)
+    def _schedule(self, turn: Turn) -> None:
+        node, exec_id = turn.node, self._state.exec_id_of(turn.firing)
         timeout_seconds = self._state.timeouts.get(node.id, node.timeout_seconds)
         handle = workflow.start_activity_method(
             BlockActivities.execute_block,
-            self._block_input(firing, node, exec_id, queued_at, timeout_seconds, resumption),
+            self._inputs.build(turn, timeout_seconds=timeout_seconds),
             **options.of_block(node, timeout_seconds),
         )
-        self._in_flight[exec_id] = _InFlight(firing, handle, queued_at, has_waited=resumption is not None)
+        has_waited = turn.resumption is not None
+        self._in_flight[exec_id] = _InFlight(turn.firing, handle, turn.queued_at, has_waited=has_waited)
         handle.add_done_callback(lambda _: self._inbox.append(exec_id))
-
-    def _block_input(
-        self,
-        firing: Firing,
-        node: PlanNode,
-        exec_id: NodeExecId,
-        queued_at: datetime,
-        timeout_seconds: float,
-        resumption: Resumption | None,
-    ) -> ExecuteBlockInput:
-        state = self._state
-        opening, self._opening = self._opening, None
-        left = max(0, RUN_STORAGE_BYTES - state.report.stored_bytes)
-        return ExecuteBlockInput(
-            run=state.run,
-            node_id=firing.node_id,
-            node_exec_id=exec_id,
-            block_id=node.block_id,
-            firing=firing.number,
-            generation=firing.generation,
-            route_seq=firing.route_seq,
-            queued_at=queued_at,
-            defaults=node.defaults,
-            received=firing.received,
-            masks=node.masks,
-            selectors=dynamic_sources(link.source_name for link in node.links),
-            graph_pin=node.graph_pin,
-            max_attempts=node.retry.max_attempts,
-            timeout_seconds=timeout_seconds,
-            user_timezone=state.user_timezone,
-            storage_left_bytes=left if left < NODE_STORAGE_BYTES else None,
-            opening=opening,
-            options=self._options_for(node),
-            resumption=resumption,
-            auto_approved=node.id in state.auto_approved,
-            review=node.review,
-        )
 
     def _refuse(self, firing: Firing, size: int) -> None:
         """Fails a node execution whose input no activity could take: it would fail the whole run."""
@@ -360,7 +298,7 @@ class NodeExecutions:
             self._state.flow.emit(firing.node_id, firing.number, waiting.outputs)
         parked = self._waits.park(exec_id, firing, waiting, running.queued_at)
         if isinstance(parked.wait, ChildWait):
-            self._starting.append(parked.wait)
+            self._children.queued.append(parked.wait)
 
     def _add_failure(self, running: _InFlight, failure: BlockFailure, *, recorded: bool) -> None:
         unrecorded = failure.unrecorded
@@ -400,10 +338,6 @@ class NodeExecutions:
         shown = tuple((item.pin, item.value) for item in outputs)
         record = record.model_copy(update={"generation": firing.generation + 1, "outputs": shown})
         self._state.report.add_ended(seconds=0.0, cost=0, unrecorded=record)
-
-
-def _bytes_of(wait: ChildWait) -> int:
-    return total_inline_bytes(value for pins in (wait.inputs, *wait.masks.values()) for value in pins.values())
 
 
 def _taken(running: _InFlight, end: BlockFinished | BlockFailure) -> int:

@@ -16,6 +16,7 @@ from tests.engine import OWNER, Engine, graph_exec_id_of
 from tests.polling import eventually
 from tests.sample_blocks import Journal
 from tests.workflow.waiting import Handle, decision, rows_in, update, waiting
+from workflows import options
 
 
 def adder(engine: Engine) -> Graph:
@@ -227,6 +228,25 @@ async def test_children_go_on_while_their_parent_begins_anew(restless_engine: En
     [row] = await waiting(engine, inside, "ask")
     await update(inside, "submit_review", decision(row.node_exec_id))
     assert (await engine.outcome(await handle.result())).outputs == {"y": [1]}
+
+
+async def test_children_that_are_to_start_go_with_a_run_that_begins_anew(
+    restless_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history has grown too long before their nodes have told what they are to run."""
+    monkeypatch.setattr(options, "FORCE_CONTINUE_AS_NEW_EVENTS", 30)
+    engine = restless_engine
+    child = await engine.save(adder(engine))
+    nodes = [
+        make_node("many", "spread", count=15),
+        make_agent_node("agent", child),
+        make_node("y", "agent_output_block", name="y"),
+    ]
+    links = [make_link("many.out", "agent.x"), make_link("agent.y", "y.value")]
+    handle = await engine.start(make_graph(nodes, links, blocks=engine.blocks))
+    outcome = await engine.outcome(await asyncio.wait_for(handle.result(), 60))
+    assert outcome.outputs == {"y": list(range(1, 16))}
+    assert outcome.result.stats.node_exec_count == 1 + 15 * (1 + 4 + 1)
 
 
 async def test_a_worker_may_die_while_children_run(idle_engine: Engine) -> None:
