@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Integer, Text
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -14,6 +14,7 @@ class CollectedRowsRow(SQLModel, table=True):
     """
 
     __tablename__ = "collected_rows"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("ix_collected_rows_taken_by", "graph_exec_id", "node_id", "taken_by"),)
 
     graph_exec_id: str = Field(primary_key=True, sa_type=Text)
     node_id: str = Field(primary_key=True, sa_type=Text)
