@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.paging import read_page
 from models.api_keys import ApiKey, ApiKeyStatus, Permission
 from models.errors import NotFoundError
 from models.ids import ApiKeyId, UserId
@@ -55,13 +56,8 @@ class SqlApiKeyStore:
 
     async def list_of_user(self, user_id: UserId, page: PageRequest) -> Page[ApiKey]:
         mine = select(ApiKeyRow).where(col(ApiKeyRow.user_id) == user_id)
-        rows = await self._session.scalars(
-            mine.order_by(col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        total = await self._session.scalar(select(func.count()).select_from(mine.subquery()))
-        return Page(items=tuple(map(to_api_key, rows)), total_items=total or 0)
+        newest_first = (col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id).desc())
+        return await read_page(self._session, mine, page, *newest_first, convert=to_api_key)
 
     async def lock_active_count(self, user_id: UserId) -> int:
         # Everyone who adds a key of this user queues at the user's row; rows that only refer to it are not held up.

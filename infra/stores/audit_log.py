@@ -1,10 +1,11 @@
 """SQL for the audit log."""
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.paging import read_page
 from models.audit import AuditEntry, AuditQuery
 from models.pages import Page, PageRequest
 from models.tables.audit_entry import AuditEntryRow
@@ -20,14 +21,8 @@ class SqlAuditLog:
 
     async def list_entries(self, query: AuditQuery, page: PageRequest) -> Page[AuditEntry]:
         wanted = _matching(query)
-        rows = await self._session.scalars(
-            wanted.order_by(col(AuditEntryRow.at).desc(), col(AuditEntryRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        items = tuple(AuditEntry.model_validate(row.model_dump()) for row in rows)
-        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
-        return Page(items=items, total_items=total or 0)
+        newest_first = (col(AuditEntryRow.at).desc(), col(AuditEntryRow.id).desc())
+        return await read_page(self._session, wanted, page, *newest_first, convert=_entry)
 
 
 def _matching(query: AuditQuery) -> Select[AuditEntryRow]:
@@ -41,3 +36,7 @@ def _matching(query: AuditQuery) -> Select[AuditEntryRow]:
     if query.until is not None:
         wanted = wanted.where(col(AuditEntryRow.at) < query.until)
     return wanted
+
+
+def _entry(row: AuditEntryRow) -> AuditEntry:
+    return AuditEntry.model_validate(row.model_dump())

@@ -1,9 +1,10 @@
 """SQL for reading who did what to an execution. The writing side is `wait_recorder.py`."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.paging import read_page
 from models.controls import ControlRecord
 from models.ids import GraphExecId, UserId
 from models.pages import Page, PageRequest
@@ -20,11 +21,9 @@ class SqlControlStore:
         wanted = select(ExecutionControlRow).where(
             col(ExecutionControlRow.user_id) == user_id, col(ExecutionControlRow.graph_exec_id) == graph_exec_id
         )
-        rows = await self._session.scalars(
-            wanted.order_by(col(ExecutionControlRow.at), col(ExecutionControlRow.id))
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        items = tuple(ControlRecord.model_validate(row.model_dump()) for row in rows)
-        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
-        return Page(items=items, total_items=total or 0)
+        oldest_first = (col(ExecutionControlRow.at), col(ExecutionControlRow.id))
+        return await read_page(self._session, wanted, page, *oldest_first, convert=_control)
+
+
+def _control(row: ExecutionControlRow) -> ControlRecord:
+    return ControlRecord.model_validate(row.model_dump())

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from infra.stores.execution_conditions import matching
+from infra.stores.paging import read_page
 from models.execution import TERMINAL_STATUSES, ExecutionStatus
 from models.execution_query.conditions import ExecutionQuery
 from models.execution_records import GraphExecutionRecord, NodeCursor
@@ -78,14 +79,8 @@ class SqlExecutionStore:
             wanted = wanted.where(col(GraphExecutionRow.graph_id) == graph_id)
         if query is not None:
             wanted = wanted.where(matching(query, user_id))
-        rows = await self._session.scalars(
-            wanted.order_by(col(GraphExecutionRow.created_at).desc(), col(GraphExecutionRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        items = tuple(_execution(row) for row in rows)
-        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
-        return Page(items=items, total_items=total or 0)
+        newest_first = (col(GraphExecutionRow.created_at).desc(), col(GraphExecutionRow.id).desc())
+        return await read_page(self._session, wanted, page, *newest_first, convert=_execution)
 
     async def list_open(self, user_id: UserId, graph_id: GraphId | None = None) -> Sequence[GraphExecId]:
         wanted = select(col(GraphExecutionRow.id)).where(

@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.paging import count_rows, read_page
 from models.errors import PayloadTooLargeError
 from models.graph import Graph, GraphSummary, Link, Node
 from models.ids import GraphId, UserId
@@ -64,13 +65,8 @@ class SqlGraphStore:
 
     async def list_active(self, user_id: UserId, page: PageRequest) -> Page[GraphSummary]:
         wanted = _present(user_id).where(col(GraphRow.is_active))
-        rows = await self._session.scalars(
-            wanted.order_by(col(GraphRow.updated_at).desc(), col(GraphRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        items = tuple(GraphSummary.model_validate(row.model_dump()) for row in rows)
-        return Page(items=items, total_items=await self._count(wanted))
+        newest_first = (col(GraphRow.updated_at).desc(), col(GraphRow.id).desc())
+        return await read_page(self._session, wanted, page, *newest_first, convert=_summary)
 
     async def list_versions(
         self, user_id: UserId, graph_id: GraphId, page: PageRequest, *, max_bytes: int
@@ -91,7 +87,7 @@ class SqlGraphStore:
                     f"These versions take more than the {max_bytes} bytes of one answer. Ask for smaller pages "
                     "(`page_size`), or for single versions."
                 )
-        return Page(items=tuple(graphs), total_items=await self._count(wanted))
+        return Page(items=tuple(graphs), total_items=await count_rows(self._session, wanted))
 
     async def lock_latest_version(self, user_id: UserId, graph_id: GraphId) -> int | None:
         versions = _present(user_id).where(col(GraphRow.id) == graph_id)
@@ -124,9 +120,6 @@ class SqlGraphStore:
             .returning(col(GraphRow.version))
         )
         return len(versions.all())
-
-    async def _count(self, wanted: Select[GraphRow]) -> int:
-        return await self._session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
 
     async def _first(self, statement: Select[GraphRow]) -> Graph | None:
         graphs = await self._with_parts(list((await self._session.scalars(statement)).all()))
@@ -161,3 +154,7 @@ class SqlGraphStore:
 
 def _present(user_id: UserId) -> Select[GraphRow]:
     return select(GraphRow).where(col(GraphRow.user_id) == user_id, col(GraphRow.deleted_at).is_(None))
+
+
+def _summary(row: GraphRow) -> GraphSummary:
+    return GraphSummary.model_validate(row.model_dump())

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Update, func, insert, select, update
+from sqlalchemy import Update, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from infra.stores.paging import read_page
 from models.ids import GraphId, PresetId, UserId
 from models.pages import Page, PageRequest
 from models.presets import Preset, PresetChange
@@ -32,14 +33,8 @@ class SqlPresetStore:
         wanted = select(PresetRow).where(col(PresetRow.user_id) == user_id, col(PresetRow.deleted_at).is_(None))
         if graph_id is not None:
             wanted = wanted.where(col(PresetRow.graph_id) == graph_id)
-        rows = await self._session.scalars(
-            wanted.order_by(col(PresetRow.updated_at).desc(), col(PresetRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        items = tuple(_preset(row) for row in rows)
-        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
-        return Page(items=items, total_items=total or 0)
+        newest_first = (col(PresetRow.updated_at).desc(), col(PresetRow.id).desc())
+        return await read_page(self._session, wanted, page, *newest_first, convert=_preset)
 
     async def update(
         self, user_id: UserId, preset_id: PresetId, change: PresetChange, *, now: datetime
