@@ -12,11 +12,12 @@ from infra.settings import Settings
 from infra.tokens import issue_token
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import issue_api_key
+from models.audit import ActorKind, AuditAction, AuditEntry
 from models.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from models.hygiene import plain_name
 from models.identity import check_password
-from models.ids import UserId, new_id
-from models.users import ROLE_ADMIN, ROLE_USER, User, new_owner_key_id
+from models.ids import new_id
+from models.users import ROLE_ADMIN, ROLE_USER, User, new_local_user
 
 MAX_NAME = 100
 
@@ -52,16 +53,8 @@ async def create_account(
         ConfigurationError: JWT_VERIFY_KEY or DATABASE_URL cannot be used, or the schema is not of this release.
         ServiceUnavailableError: Postgres does not answer.
     """
-    user = User(
-        id=UserId(new_id()),
-        email=_address(email),
-        name=_name(name),
-        role=ROLE_ADMIN if admin else ROLE_USER,
-        key_id=new_owner_key_id(),
-        local=True,
-        email_verified_at=now,
-        created_at=now,
-        updated_at=now,
+    user = new_local_user(
+        email=_address(email), name=_name(name), role=ROLE_ADMIN if admin else ROLE_USER, proven=True, now=now
     )
     token = issue_token(settings.auth, user, now=now, lifetime=token_lifetime)
     hashed: str | None = None
@@ -80,6 +73,7 @@ async def create_account(
             if with_api_key:
                 stored, raw = issue_api_key(user_id=user.id, name="First key", now=now)
                 await unit.api_keys.ensure(stored)
+            await unit.audit.record(_entry(AuditAction.USER_CREATED, user, now=now, role=user.role))
     finally:
         await database.close()
     return NewAccount(user=user, token=token, token_expires_at=now + token_lifetime, api_key=raw)
@@ -104,9 +98,25 @@ async def set_account_password(settings: Settings, *, email: str, password: str,
             user = await unit.accounts.set_password(account.user.id, hashed, now=now)
             await unit.refresh_tokens.revoke_all(user.id, now=now)
             await unit.mail_tokens.delete_all(user.id)
+            await unit.audit.record(_entry(AuditAction.PASSWORD_CHANGED, user, now=now))
             return user
     finally:
         await database.close()
+
+
+def _entry(action: AuditAction, user: User, *, now: datetime, **details: object) -> AuditEntry:
+    """Whoever can reach the database has no account that could be named."""
+    return AuditEntry(
+        id=new_id(),
+        at=now,
+        actor_id=None,
+        actor_kind=ActorKind.SYSTEM,
+        action=action,
+        object_kind="user",
+        object_id=user.id,
+        owner_id=user.id,
+        details=details,
+    )
 
 
 def _open(settings: Settings) -> Database:

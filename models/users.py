@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from models.ids import OwnerKeyId, UserId
+from models.ids import OwnerKeyId, UserId, new_id
 
 TIMEZONE_NOT_SET = "not-set"
 LOCAL_USER_ID = UserId("01900000-0000-7000-8000-000000000001")
@@ -84,6 +84,21 @@ class UserClaims(BaseModel):
     last_sign_in_at: datetime | None = None
     issued_at: datetime | None = None
     token_version: int | None = None
+
+
+def new_local_user(*, email: str, name: str | None = None, role: str = ROLE_USER, proven: bool, now: datetime) -> User:
+    """Somebody whose account is kept here. `proven`: the address is known to be theirs."""
+    return User(
+        id=UserId(new_id()),
+        email=email,
+        name=name,
+        role=role,
+        key_id=new_owner_key_id(),
+        local=True,
+        email_verified_at=now if proven else None,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def new_owner_key_id() -> OwnerKeyId:

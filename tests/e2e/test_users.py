@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ async def settings(database_url: str) -> AsyncIterator[dict[str, str]]:
         yield {"DATABASE_URL": url, "JWT_VERIFY_KEY": KEY}
 
 
-async def me(stack: StackFolder, credential: str, path: str = "/api/user") -> Mapping[str, Any]:
+async def me(stack: StackFolder, credential: str, path: str = "/api/user") -> Any:
     headers = {"Authorization": f"Bearer {credential}"}
     async with AsyncClient(base_url=stack.running().gateway_url, headers=headers) as client:
         response = await client.get(path)
@@ -58,6 +58,9 @@ async def test_a_user_of_the_running_stack_can_work_at_once(running_stack: Stack
         )
     (key,) = await me(running_stack, made["token"], "/api/api-keys")
     assert set(key["permissions"]) == DEFAULT_PERMISSIONS
+    (entered,) = (await me(running_stack, made["token"], "/api/audit?object=user"))["entries"]
+    assert (entered["action"], entered["actor_kind"], entered["object_id"]) == ("user.created", "system", made["id"])
+    assert entered["details"] == {"role": "admin"}
     again = await perdure(running_stack, "users", "create", "--email", "ADA@example.com")
     assert again.returncode == 1
     assert made["id"] in again.stderr

@@ -9,8 +9,7 @@ from models.audit import AuditAction
 from models.errors import ConflictError, NotFoundError, UnauthenticatedError
 from models.first_setup import FirstSetup
 from models.identity import check_password, new_secret
-from models.ids import UserId, new_id
-from models.users import ROLE_ADMIN, User, new_owner_key_id
+from models.users import ROLE_ADMIN, User, new_local_user
 from services.gateway.auth.attempts import demand_attempt, setup_budget
 from services.gateway.auth.events import AuthEvents
 from services.gateway.auth.origin import RequestOrigin
@@ -74,16 +73,7 @@ class FirstAdministrator:
             raise UnauthenticatedError("This is not the setup code. It is in the log of the gateway.")
         hashed = await self._passwords.hash(check_password(password, email=email))
         now = self._clock.now()
-        user = User(
-            id=UserId(new_id()),
-            email=email,
-            role=ROLE_ADMIN,
-            key_id=new_owner_key_id(),
-            local=True,
-            email_verified_at=now,
-            created_at=now,
-            updated_at=now,
-        )
+        user = new_local_user(email=email, role=ROLE_ADMIN, proven=True, now=now)
         async with self._units() as unit:
             # Hashing takes long: somebody else may have been faster.
             setup = await unit.first_setup.lock()

@@ -6,9 +6,8 @@ from typing import Final
 from models.audit import AuditAction
 from models.errors import ForbiddenError, InvalidRequestError
 from models.identity import Mail, MailPurpose, MailToken, check_password, new_secret, secret_hash
-from models.ids import UserId, new_id
 from models.stores import UnitOfWork
-from models.users import ROLE_USER, User, new_owner_key_id
+from models.users import User, new_local_user
 from services.gateway.auth.attempts import demand_attempt, mail_budgets
 from services.gateway.auth.browser_sessions import BrowserSessions
 from services.gateway.auth.events import AuthEvents
@@ -53,17 +52,7 @@ class IdentityService:
             raise ForbiddenError("Registration is closed. Ask an administrator for an account.")
         await demand_attempt(self._attempts, self._clock, *mail_budgets(email, origin.address))
         hashed = await self._passwords.hash(check_password(password, email=email))
-        now = self._clock.now()
-        user = User(
-            id=UserId(new_id()),
-            email=email,
-            name=name,
-            role=ROLE_USER,
-            key_id=new_owner_key_id(),
-            local=True,
-            created_at=now,
-            updated_at=now,
-        )
+        user = new_local_user(email=email, name=name, proven=False, now=self._clock.now())
         async with self._units() as unit:
             made = await unit.accounts.create(user, password_hash=hashed)
         self._background.start(self._after_registration(user, made, origin), name="registration")

@@ -2,10 +2,10 @@
 
 from models.audit import AuditAction
 from models.errors import ConflictError, ForbiddenError
-from models.ids import UserId, new_id
+from models.ids import UserId
 from models.oidc import ExternalPerson
 from models.stores import UnitOfWork
-from models.users import ROLE_USER, User, UserClaims, new_owner_key_id
+from models.users import User, UserClaims, new_local_user
 from services.gateway.auth.events import AuthEvents
 from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.settings import OidcOptions
@@ -90,18 +90,7 @@ class ExternalAccounts:
             raise _closed()
         if self._options.require_verified_email and not person.email_verified:
             raise ForbiddenError("The identity provider has not proven your e-mail address. Prove it there first.")
-        now = self._clock.now()
-        user = User(
-            id=UserId(new_id()),
-            email=person.email,
-            name=person.name,
-            role=ROLE_USER,
-            key_id=new_owner_key_id(),
-            local=True,
-            email_verified_at=now if person.email_verified else None,
-            created_at=now,
-            updated_at=now,
-        )
+        user = new_local_user(email=person.email, name=person.name, proven=person.email_verified, now=self._clock.now())
         if not await unit.accounts.create(user, password_hash=None):
             return None
         await self._events.record(AuditAction.REGISTERED, origin, user_id=user.id, unit=unit, provider=person.issuer)
