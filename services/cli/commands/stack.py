@@ -13,15 +13,13 @@ from infra.embedded.server import StackError
 from infra.embedded.stack import Phase, RunningStack, find_live_state
 from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
 from services.cli.output import print_json
-from services.cli.stack_control import start_detached, stop_stack
+from services.cli.stack_control import POLL_SECONDS, start_detached, stop_stack
 
 app = typer.Typer()
 
 NOT_RUNNING = 3
 _ADMINISTRATOR = "Administrator:     perdure users create --email you@example.com --admin --ask-password"
 _START_SECONDS = 180.0
-_STOP_SECONDS = 90.0
-_POLL_SECONDS = 0.1
 
 
 @app.command()
@@ -104,7 +102,7 @@ def _acquire_or_find(folder: StackHome, lock: StackLock) -> RunningStack | None:
             return state.stack
         if time.monotonic() > deadline:
             raise StackError(f"The stack in {folder.folder} is neither running nor ending: try `perdure down`.")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     return None
 
 

@@ -7,7 +7,6 @@ from models.oidc import OidcProvider, PendingLogins
 from services.gateway.auth.id_tokens import IdTokenVerifier
 from services.gateway.auth.settings import OidcOptions
 
-LOGIN_PATH: Final = "/api/auth/oidc/login"
 CALLBACK_PATH: Final = "/api/auth/oidc/callback"
 """Below `CONSOLE_URL`: the redirect URI to register at the provider."""
 
