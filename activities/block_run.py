@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from activities.beside_the_loop import beside_the_loop
 from activities.streaming import OutputStream
 from models.blocks import Block, BlockContext, Emission
 from models.coercion import build_input, validate_emission
@@ -62,7 +63,9 @@ class BlockRun:
         for pin in dict.fromkeys(base_name(pin) for pin in raw if is_dynamic(pin)):
             self.inputs[pin] = await self._values.pack(folded[pin], graph_exec_id=self._task.run.graph_exec_id)
             self._count_stored(self.inputs[pin])
-        return build_input(self.block, folded)
+        # Only values by reference can be so many that to convert each of them takes long.
+        is_large = any(value.ref is not None for value in self.inputs.values())
+        return await beside_the_loop(is_large, build_input, self.block, folded)
 
     async def run(self, input: BaseModel, context: BlockContext, *, stream: OutputStream | None = None) -> None:
         """Runs the block to its end, collecting its emissions; see `collect`."""
@@ -146,7 +149,7 @@ class BlockRun:
                 f"({len(self.outputs)} so far). Emit fewer, or put them together into one list."
             )
         if packed.ref is None:
-            self._inline_bytes += packed.inline_bytes
+            self._inline_bytes += size
         self._count_stored(packed)
         return packed
 

@@ -60,7 +60,7 @@ class ValueStore:
         if not force_ref and (value is None or isinstance(value, bool)):
             return Value(inline=value)
         # Large values take seconds; on the event loop they would keep every other block's heartbeat from being sent.
-        plain, data = await asyncio.to_thread(_encode, value) if _is_heavy(value) else _encode(value)
+        plain, data = await asyncio.to_thread(_encode, value) if is_heavy(value) else _encode(value)
         if len(data) <= self._inline_limit_bytes and not force_ref:
             return Value(inline=plain)
         if limit_bytes is not None and len(data) > limit_bytes:
@@ -101,7 +101,7 @@ def _encode(value: object) -> tuple[Any, bytes]:
     return plain, dump_json(plain)
 
 
-def _is_heavy(value: object) -> bool:
+def is_heavy(value: object) -> bool:
     """Whether a value has more than `HEAVY_ITEMS` items or characters; looks at no more than that."""
     left = HEAVY_ITEMS
     pending: list[object] = [value]

@@ -77,19 +77,19 @@ class Pattern:
         return len(self._group_numbers) - 1
 
     def is_found(self, text: str) -> bool:
-        self.check_cost(text)
+        self._check_cost(text)
         return self._compiled.search(text) is not None
 
     def find_all(self, text: str, group: int) -> Iterator[str | None]:
         """The group of every match, from left to right; None where the group took no part in the match."""
-        self.check_cost(text)
+        self._check_cost(text)
         for match in self._compiled.finditer(text):
             start, end = match.span(self._group_numbers[group])
             # A `$` before a final line break is at its place, but must not take it into the match.
             takes_break = end == len(text) and any(match.group(number) for number in self._line_ends)
             yield None if start < 0 else text[start : max(start, end - takes_break)]
 
-    def check_cost(self, text: str) -> None:
+    def _check_cost(self, text: str) -> None:
         """Raises UnsupportedPatternError if pattern and text together are too large."""
         if len(text) * self._compiled.programsize > MAX_STEPS:
             raise UnsupportedPatternError(

@@ -1,13 +1,14 @@
 """Texts and values in other notations: escape sequences and JSON."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from activities.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.errors import BlockError, InvalidRequestError
 from models.json_values import dump_json, load_json, normalise_json
+from models.value_store import is_heavy
 
 _UNKNOWN_ESCAPE: Final = re.compile(rb"""\\(?:([\n\\'"abfnrtv0-7xNuU])|(?=.|\Z))""", re.DOTALL)
 _SMALL_TEXT: Final = 200_000
@@ -53,7 +54,7 @@ class TextDecoderBlock(Block[TextDecoderInput]):
     )
 
     async def run(self, input: TextDecoderInput, context: BlockContext) -> AsyncIterator[Emission]:
-        yield "decoded_text", await _beside_the_loop(_decode, input.text)
+        yield "decoded_text", await beside_the_loop(len(input.text) > _SMALL_TEXT, _decode, input.text)
 
 
 class TextEncoderInput(BlockInput):
@@ -84,7 +85,7 @@ class TextEncoderBlock(Block[TextEncoderInput]):
     )
 
     async def run(self, input: TextEncoderInput, context: BlockContext) -> AsyncIterator[Emission]:
-        yield "encoded_text", await _beside_the_loop(_encode, input.text)
+        yield "encoded_text", await beside_the_loop(len(input.text) > _SMALL_TEXT, _encode, input.text)
 
 
 class JSONEncoderInput(BlockInput):
@@ -111,11 +112,7 @@ class JSONEncoderBlock(Block[JSONEncoderInput]):
     )
 
     async def run(self, input: JSONEncoderInput, context: BlockContext) -> AsyncIterator[Emission]:
-        try:
-            text = dump_json(normalise_json(input.data)).decode()
-        except (InvalidRequestError, TypeError, ValueError) as error:
-            raise BlockError(f"JSON Encoding Error: {error}") from error
-        yield "json_str", text
+        yield "json_str", await beside_the_loop(is_heavy(input.data), _dump, input.data)
 
 
 class JSONDecoderInput(BlockInput):
@@ -143,7 +140,7 @@ class JSONDecoderBlock(Block[JSONDecoderInput]):
     )
 
     async def run(self, input: JSONDecoderInput, context: BlockContext) -> AsyncIterator[Emission]:
-        yield "data", await _beside_the_loop(_parse, input.json_str)
+        yield "data", await beside_the_loop(len(input.json_str) > _SMALL_TEXT, _parse, input.json_str)
 
 
 def _decode(text: str) -> str:
@@ -167,12 +164,15 @@ def _encode(text: str) -> str:
         raise BlockError(f"Encoding error: {error}") from error
 
 
+def _dump(value: object) -> str:
+    try:
+        return dump_json(normalise_json(value)).decode()
+    except (InvalidRequestError, TypeError, ValueError) as error:
+        raise BlockError(f"JSON Encoding Error: {error}") from error
+
+
 def _parse(text: str) -> Any:
     try:
         return load_json(text, strict=True)
     except InvalidRequestError as error:
         raise BlockError(f"JSON Decoding Error: {error.message}") from error
-
-
-async def _beside_the_loop(function: Any, text: str) -> Any:
-    return await asyncio.to_thread(function, text) if len(text) > _SMALL_TEXT else function(text)

@@ -1,9 +1,9 @@
 """Files of a run."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from activities.beside_the_loop import beside_the_loop
 from activities.blocks._examples import RememberedFiles
 from activities.blocks._services import find_file_store, read_media
 from models.blocks import (
@@ -123,8 +123,7 @@ class FileReadBlock(Block[FileReadInput]):
 
     async def run(self, input: FileReadInput, context: BlockContext) -> AsyncIterator[Emission]:
         file = await read_media(input.file_input, context)
-        work = (_select, file.data, input)
-        content = await asyncio.to_thread(*work) if len(file.data) > _SMALL_FILE_BYTES else _select(file.data, input)
+        content = await beside_the_loop(len(file.data) > _SMALL_FILE_BYTES, _select, file.data, input)
         if content is None:
             yield "content", ""
             return

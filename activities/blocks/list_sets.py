@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Hashable, Iterable
 from itertools import chain
 from typing import Any, cast
 
+from activities.beside_the_loop import beside_the_loop
 from activities.blocks._list_of_lists import ListOfLists, check_lists
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
+from models.value_store import is_heavy
 
 _Items = list[Any]
 
@@ -30,6 +32,11 @@ def _once(items: Iterable[Any]) -> _Items:
     for item in items:
         first.setdefault(identity(item), item)
     return list(first.values())
+
+
+def _in_both(items: _Items, others: _Items) -> _Items:
+    shared = set(map(identity, others))
+    return _once(item for item in items if identity(item) in shared)
 
 
 def _without(items: _Items, others: _Items) -> _Items:
@@ -80,7 +87,7 @@ class ConcatenateListsBlock(Block[ConcatenateListsInput]):
         if input.remove_none:
             items = [item for item in items if item is not None]
         if input.deduplicate:
-            items = _once(items)
+            items = await beside_the_loop(is_heavy(items), _once, items)
         yield "concatenated_list", items
         yield "length", len(items)
 
@@ -114,9 +121,10 @@ class ListDifferenceBlock(Block[ListDifferenceInput]):
     )
 
     async def run(self, input: ListDifferenceInput, context: BlockContext) -> AsyncIterator[Emission]:
-        difference = _without(input.list_a, input.list_b)
+        large = is_heavy([input.list_a, input.list_b])
+        difference = await beside_the_loop(large, _without, input.list_a, input.list_b)
         if input.symmetric:
-            difference += _without(input.list_b, input.list_a)
+            difference += await beside_the_loop(large, _without, input.list_b, input.list_a)
         yield "difference", difference
         yield "length", len(difference)
 
@@ -148,7 +156,7 @@ class ListIntersectionBlock(Block[ListIntersectionInput]):
     )
 
     async def run(self, input: ListIntersectionInput, context: BlockContext) -> AsyncIterator[Emission]:
-        shared = set(map(identity, input.list_b))
-        intersection = _once(item for item in input.list_a if identity(item) in shared)
+        large = is_heavy([input.list_a, input.list_b])
+        intersection = await beside_the_loop(large, _in_both, input.list_a, input.list_b)
         yield "intersection", intersection
         yield "length", len(intersection)

@@ -1,10 +1,12 @@
 """Making lists and changing them as a whole."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
+from activities.beside_the_loop import beside_the_loop
 from activities.blocks._tokens import estimate_tokens
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
+from models.value_store import is_heavy
 
 _Items = list[Any]
 
@@ -53,22 +55,25 @@ class CreateListBlock(Block[CreateListInput]):
     )
 
     async def run(self, input: CreateListInput, context: BlockContext) -> AsyncIterator[Emission]:
-        for part in _parts(input.values, max_size=input.max_size or 0, max_tokens=input.max_tokens or 0):
+        counts_much = bool(input.max_tokens) and is_heavy(input.values)
+        for part in await beside_the_loop(
+            counts_much, _parts, input.values, input.max_size or 0, input.max_tokens or 0
+        ):
             yield "list", part
 
 
-def _parts(values: _Items, *, max_size: int, max_tokens: int) -> Iterator[_Items]:
+def _parts(values: _Items, max_size: int, max_tokens: int) -> list[_Items]:
+    parts: list[_Items] = []
     part: _Items = []
     tokens = 0
     for value in values:
         more = estimate_tokens(value) if max_tokens else 0
         if (max_tokens and tokens + more > max_tokens) or (max_size and len(part) >= max_size):
-            yield part
+            parts.append(part)
             part, tokens = [], 0
         part.append(value)
         tokens += more
-    if part or not values:
-        yield part
+    return [*parts, part] if part or not values else parts
 
 
 class AddToListInput(BlockInput):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Any, Final
 
+from activities.beside_the_loop import beside_the_loop
 from activities.blocks._examples import RememberedValues
 from activities.blocks._services import get_key_value_store
 from models.blocks import (
@@ -19,6 +20,7 @@ from models.blocks import (
 )
 from models.errors import BlockError, ValueTooLargeError
 from models.json_values import dump_json, normalise_json
+from models.value_store import is_heavy
 from models.values import VALUE_LIMIT_BYTES
 
 MAX_KEY_CHARACTERS: Final = 500
@@ -66,10 +68,7 @@ class PersistInformationBlock(Block[PersistInformationInput]):
     )
 
     async def run(self, input: PersistInformationInput, context: BlockContext) -> AsyncIterator[Emission]:
-        value = normalise_json(input.value)
-        size = len(dump_json(value))
-        if size > VALUE_LIMIT_BYTES:
-            raise ValueTooLargeError(f"The value has {size} bytes; the limit is {VALUE_LIMIT_BYTES} bytes.")
+        value = await beside_the_loop(is_heavy(input.value), _storable, input.value)
         store = get_key_value_store(context)
         await store.put(context.user_id, _storage_key(input.key, input.scope, context), value)
         yield "value", value
@@ -112,6 +111,14 @@ class RetrieveInformationBlock(Block[RetrieveInformationInput]):
         store = get_key_value_store(context)
         value = await store.find(context.user_id, _storage_key(input.key, input.scope, context))
         yield "value", input.default_value if value is None else value
+
+
+def _storable(given: object) -> Any:
+    value = normalise_json(given)
+    size = len(dump_json(value))
+    if size > VALUE_LIMIT_BYTES:
+        raise ValueTooLargeError(f"The value has {size} bytes; the limit is {VALUE_LIMIT_BYTES} bytes.")
+    return value
 
 
 def _storage_key(key: str, scope: PersistenceScope, context: BlockContext) -> str:

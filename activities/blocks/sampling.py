@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import WithJsonSchema
 
+from activities.beside_the_loop import beside_the_loop
 from models.blocks import (
     Block,
     BlockCategory,
@@ -24,6 +25,7 @@ from models.blocks import (
 from models.errors import BlockConfigurationError, BlockError, ValueTooLargeError
 from models.json_values import dump_json, json_type, normalise_json
 from models.ports import RowBuffer
+from models.value_store import is_heavy
 from models.values import VALUE_LIMIT_BYTES
 
 _OBJECT = {"type": "object", "additionalProperties": True}
@@ -103,7 +105,7 @@ class DataSamplingBlock(Block[DataSamplingInput]):
             raise BlockError(f"Sample size ({input.sample_size}) cannot be larger than the dataset size ({len(rows)}).")
         # Nothing here is a secret: the seed asks for the very sequence of this generator.
         draw = _Draw(rows, input, random.Random(input.random_seed))  # noqa: S311
-        indices = _METHODS[input.sampling_method](draw)
+        indices = await beside_the_loop(is_heavy(rows), _METHODS[input.sampling_method], draw)
         yield "sampled_data", [rows[index] for index in indices]
         yield "sample_indices", indices
 

@@ -1,12 +1,12 @@
 """Texts and regular expressions."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 from pydantic import WithJsonSchema
 
+from activities.beside_the_loop import beside_the_loop
 from activities.blocks._patterns import InvalidPatternError, Pattern, compile_pattern
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.coercion import to_text
@@ -69,9 +69,7 @@ class MatchTextPatternBlock(Block[MatchTextPatternInput]):
     async def run(self, input: MatchTextPatternInput, context: BlockContext) -> AsyncIterator[Emission]:
         pattern = _compile(input.match, case_sensitive=input.case_sensitive, dot_all=input.dot_all)
         text = normalise_json(to_text(input.text))
-        pattern.check_cost(text)
-        is_small = len(text) <= _SMALL_TEXT
-        is_found = pattern.is_found(text) if is_small else await asyncio.to_thread(pattern.is_found, text)
+        is_found = await beside_the_loop(len(text) > _SMALL_TEXT, pattern.is_found, text)
         yield "positive" if is_found else "negative", input.data or input.text
 
 
@@ -140,11 +138,7 @@ class ExtractTextInformationBlock(Block[ExtractTextInformationInput]):
         if pattern is not None and 0 <= input.group <= pattern.groups:
             text = normalise_json(to_text(input.text)[:MAX_TEXT_CHARACTERS])
             limit = MAX_MATCHES if input.find_all else 1
-            pattern.check_cost(text)
-            if len(text) <= _SMALL_TEXT:
-                found = _extract(pattern, text, input.group, limit)
-            else:
-                found = await asyncio.to_thread(_extract, pattern, text, input.group, limit)
+            found = await beside_the_loop(len(text) > _SMALL_TEXT, _extract, pattern, text, input.group, limit)
         for match in found:
             yield "positive", match
         if not found:
