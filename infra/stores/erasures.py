@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
-from infra.stores.all_tables import import_all_tables
-from infra.stores.users import KEPT_ON_ERASURE
+from infra.stores.users import erasable_tables, has_user
 from models.erasure import Erasure
 from models.ids import GraphExecId, OwnerKeyId, UserId
 from models.tables.erased_user import ErasedUserRow
@@ -47,13 +46,11 @@ class SqlErasureStore:
         return list(dict.fromkeys([*erasure.runs, *map(GraphExecId, found)]))
 
     async def delete_left(self, erasure: Erasure, runs: Sequence[GraphExecId]) -> None:
-        import_all_tables()
-        tables = [table for table in reversed(SQLModel.metadata.sorted_tables) if not table.info.get(KEPT_ON_ERASURE)]
         is_back = await self._is_back(erasure.user_id)
-        for table in tables:
+        for table in erasable_tables():
             if "graph_exec_id" in table.c:
                 await self._session.execute(delete(table).where(table.c.graph_exec_id.in_(runs)))
-            if "user_id" in table.c and not is_back:
+            if has_user(table) and not is_back:
                 await self._session.execute(delete(table).where(table.c.user_id == erasure.user_id))
         mine = (col(GraphExecutionRow.id).in_(runs), col(GraphExecutionRow.user_id) == erasure.user_id)
         await self._session.execute(delete(GraphExecutionRow).where(*mine))

@@ -4,24 +4,39 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Table, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from infra.stores.all_tables import import_all_tables
+from infra.stores.paging import read_page
 from models.errors import NotFoundError
 from models.identity import ErasedUserError
 from models.ids import UserId
 from models.pages import Page, PageRequest
 from models.tables.erased_user import ErasedUserRow
-from models.tables.execution import GraphExecutionRow
+from models.tables.execution import GraphExecutionRow, NodeExecutionRow
 from models.tables.graph import GraphRow
 from models.tables.user import UserRow
 from models.users import User, UserClaims, UserStatus, new_owner_key_id
 
-KEPT_ON_ERASURE: Final = "kept_on_erasure"
+_KEPT_ON_ERASURE: Final = "kept_on_erasure"
 """`Table.info` of tables whose rows outlive their user, such as records of who did what."""
+
+_FOUND_BY_RUN: Final = frozenset({NodeExecutionRow.__tablename__})
+"""Tables that are too long to look for a user in: they have no index for it, and no row without its run."""
+
+
+def erasable_tables() -> Sequence[Table]:
+    """Every table whose rows go with their user, those that refer to others first."""
+    import_all_tables()
+    return [table for table in reversed(SQLModel.metadata.sorted_tables) if not table.info.get(_KEPT_ON_ERASURE)]
+
+
+def has_user(table: Table) -> bool:
+    """Whether rows of a user are found by the user."""
+    return "user_id" in table.c and table.name not in _FOUND_BY_RUN
 
 
 class SqlUserStore:
@@ -90,13 +105,8 @@ class SqlUserStore:
         if search:
             columns = (UserRow.id, UserRow.email, UserRow.name)
             wanted = wanted.where(or_(*(col(column).icontains(search, autoescape=True) for column in columns)))
-        rows = await self._session.scalars(
-            wanted.order_by(col(UserRow.created_at).desc(), col(UserRow.id).desc())
-            .offset(page.offset)
-            .limit(page.page_size)
-        )
-        total = await self._session.scalar(select(func.count()).select_from(wanted.subquery()))
-        return Page(items=tuple(map(to_user, rows)), total_items=total or 0)
+        newest_first = (col(UserRow.created_at).desc(), col(UserRow.id).desc())
+        return await read_page(self._session, wanted, page, *newest_first, convert=to_user)
 
     async def set_status(self, user_id: UserId, status: UserStatus, *, now: datetime) -> User:
         return await self._change(user_id, {"status": status.value}, now=now)
@@ -104,22 +114,20 @@ class SqlUserStore:
     async def erase(self, user_id: UserId) -> Sequence[str]:
         runs = select(col(GraphExecutionRow.id)).where(col(GraphExecutionRow.user_id) == user_id)
         graphs = select(col(GraphRow.id)).where(col(GraphRow.user_id) == user_id)
-        import_all_tables()
         # As everybody who changes what is theirs: the user first.
         await self._session.execute(
             select(col(UserRow.id)).where(col(UserRow.id) == user_id).with_for_update(key_share=True)
         )
         run_ids = (await self._session.scalars(runs)).all()
-        tables = [table for table in reversed(SQLModel.metadata.sorted_tables) if not table.info.get(KEPT_ON_ERASURE)]
-        # Rows that name the user only through a run or a graph go first, while that still tells whose they are.
+        tables = erasable_tables()
+        # Rows that are found only through a run or a graph go first, while that still tells whose they are.
         for table in tables:
-            if "user_id" not in table.c and "graph_exec_id" in table.c:
+            if not has_user(table) and "graph_exec_id" in table.c:
                 await self._session.execute(delete(table).where(table.c.graph_exec_id.in_(runs)))
-            elif "user_id" not in table.c and "graph_id" in table.c:
+            elif not has_user(table) and "graph_id" in table.c:
                 await self._session.execute(delete(table).where(table.c.graph_id.in_(graphs)))
-        for table in tables:
-            if "user_id" in table.c:
-                await self._session.execute(delete(table).where(table.c.user_id == user_id))
+        for table in filter(has_user, tables):
+            await self._session.execute(delete(table).where(table.c.user_id == user_id))
         await self._session.execute(delete(UserRow).where(col(UserRow.id) == user_id))
         return run_ids
 
