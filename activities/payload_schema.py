@@ -15,6 +15,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from models.errors import InvalidRequestError
+from models.json_equality import json_identity
 
 MAX_CHECKS: Final = 300_000
 """Keywords of a schema that are applied to one payload: about two seconds of work."""
@@ -123,19 +124,8 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> I
     """The standard one compares all pairs if it cannot sort the items."""
     if wanted and isinstance(instance, list):
         items = cast("Sequence[object]", instance)
-        if len({json.dumps(_comparable(item), sort_keys=True) for item in items}) < len(items):
+        if len(set(map(json_identity, items))) < len(items):
             yield ValidationError("the items are not unique")
-
-
-def _comparable(value: object) -> object:
-    """1 and 1.0 are one number in JSON Schema."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_comparable(item) for item in cast("list[object]", value)]
-    if isinstance(value, dict):
-        return {name: _comparable(item) for name, item in cast("dict[str, object]", value).items()}
-    return value
 
 
 _Validator: Any = extend(

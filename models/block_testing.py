@@ -21,6 +21,7 @@ from models.blocks import Block, BlockContext, BlockExample, Emission
 from models.coercion import build_input, validate_emission
 from models.errors import BlockError
 from models.ids import GraphExecId, GraphId, NodeExecId, NodeId, UserId
+from models.json_equality import same_json
 from models.json_values import normalise_json
 from models.pins import ERROR_PIN, fold
 
@@ -164,20 +165,7 @@ def _difference(expected: Sequence[tuple[str, Any]], emitted: Sequence[Emission]
 
 
 def _is_right(expected: Any, value: Any) -> bool:
-    return bool(expected(value)) if callable(expected) else _is_same(normalise_json(expected), value)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 is 1.0, but neither is true."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        return first.keys() == second.keys() and all(_is_same(first[key], second[key]) for key in first)
-    if isinstance(one, list) and isinstance(other, list):
-        items, others = cast("list[Any]", one), cast("list[Any]", other)
-        return len(items) == len(others) and all(map(_is_same, items, others))
-    return one == other
+    return bool(expected(value)) if callable(expected) else same_json(normalise_json(expected), value)
 
 
 def _shown(value: Any) -> str:

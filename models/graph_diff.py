@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.graph import Graph, Link, Node
 from models.ids import NodeId
+from models.json_equality import same_json
 
 FIELDS: Final = ("name", "description", "instructions", "recommended_schedule_cron")
 """What people write about a graph; the rest of its fields is bookkeeping."""
@@ -82,7 +83,7 @@ def diff_graphs(before: Graph, after: Graph) -> GraphDiff:
         moved_nodes=tuple(
             NodeMove(id=new.id, change=_change(_position(old), _position(new)))
             for old, new in nodes.kept
-            if not _same(_position(old), _position(new))
+            if not same_json(_position(old), _position(new))
         ),
         nodes_reordered=nodes.reordered,
         added_links=links.added,
@@ -127,24 +128,12 @@ def _compare(before: Mapping[str, Any], after: Mapping[str, Any], *, path: str =
         here = _join(path, key)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _compare(cast("dict[str, Any]", old), cast("dict[str, Any]", new), path=here)
-        elif not _same(old, new):
+        elif not same_json(old, new):
             yield here, _change(old, new)
 
 
 def _change(old: object, new: object) -> Change:
     return {side: value for side, value in (("from", old), ("to", new)) if value is not _ABSENT}
-
-
-def _same(old: object, new: object) -> bool:
-    """Equality of JSON values, in which true is not 1."""
-    if isinstance(old, bool) or isinstance(new, bool):
-        return old is new
-    if isinstance(old, dict) and isinstance(new, dict):
-        return not any(_compare(cast("dict[str, Any]", old), cast("dict[str, Any]", new)))
-    if isinstance(old, list) and isinstance(new, list):
-        olds, news = cast("list[object]", old), cast("list[object]", new)
-        return len(olds) == len(news) and all(map(_same, olds, news))
-    return old == new
 
 
 def _join(path: str, key: str) -> str:

@@ -2,46 +2,33 @@
 
 from collections.abc import AsyncIterator, Hashable, Iterable
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from activities.beside_the_loop import beside_the_loop
 from activities.blocks._list_of_lists import ListOfLists, check_lists
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
+from models.json_equality import json_identity
 from models.value_store import is_heavy
 
 _Items = list[Any]
-
-
-def identity(value: Any) -> Hashable:
-    """The same for values that are equal as JSON: the order of keys and the type of a number do not count, but a
-    boolean is no number.
-    """
-    if isinstance(value, bool):
-        return ("boolean", value)
-    if isinstance(value, dict):
-        entries = cast("dict[str, Any]", value)
-        return ("object", frozenset((key, identity(item)) for key, item in entries.items()))
-    if isinstance(value, list | tuple):
-        return ("array", tuple(identity(item) for item in cast("list[Any]", value)))
-    return cast("Hashable", value)
 
 
 def _once(items: Iterable[Any]) -> _Items:
     """Without later repetitions."""
     first: dict[Hashable, Any] = {}
     for item in items:
-        first.setdefault(identity(item), item)
+        first.setdefault(json_identity(item), item)
     return list(first.values())
 
 
 def _in_both(items: _Items, others: _Items) -> _Items:
-    shared = set(map(identity, others))
-    return _once(item for item in items if identity(item) in shared)
+    shared = set(map(json_identity, others))
+    return _once(item for item in items if json_identity(item) in shared)
 
 
 def _without(items: _Items, others: _Items) -> _Items:
-    excluded = set(map(identity, others))
-    return [item for item in items if identity(item) not in excluded]
+    excluded = set(map(json_identity, others))
+    return [item for item in items if json_identity(item) not in excluded]
 
 
 class ConcatenateListsInput(BlockInput):
