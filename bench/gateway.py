@@ -7,29 +7,22 @@ and with several for throughput, on one and on four server processes that share 
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import jwt
 from httpx2 import AsyncClient
-from rich.console import Console
-from rich.table import Table
 
-from infra.embedded.home import StackHome
-from infra.embedded.stack import RunningStack, find_live_state
-from services.cli.stack_control import start_detached, stop_stack
+from bench.report import leave, print_json, print_table
+from bench.stack import ROOT, BenchStack, fresh_stack
 
-ROOT: Final = Path(__file__).parents[1]
 CONNECTIONS: Final = 16
 WORKERS: Final = (1, 4)
 READY_SECONDS: Final = 60
@@ -63,13 +56,13 @@ TARGETS: Final = (
 )
 
 
-async def prepare(stack: RunningStack, environment: Mapping[str, str]) -> list[Caller]:
+async def prepare(stack: BenchStack) -> list[Caller]:
     callers: list[Caller] = []
     body = {"name": "Bench", "description": "", "nodes": [_node()], "links": []}
-    async with AsyncClient(base_url=stack.gateway_url, timeout=60) as http:
+    async with AsyncClient(base_url=stack.running.gateway_url, timeout=60) as http:
         for number in range(CONNECTIONS):
             user_id = f"bench-{number}"
-            headers = {"Authorization": f"Bearer {_token(environment['JWT_VERIFY_KEY'], user_id)}"}
+            headers = {"Authorization": f"Bearer {_token(stack.environment['JWT_VERIFY_KEY'], user_id)}"}
             made = (await http.post("/api/api-keys", json={"name": "Bench"}, headers=headers)).raise_for_status().json()
             graph = (await http.post("/api/graphs", json=body, headers=headers)).raise_for_status().json()
             callers.append(Caller(user_id, made["plain_text_key"], graph["id"]))
@@ -131,7 +124,7 @@ async def measure(port: int, target: Target, callers: list[Caller], *, scale: fl
 
 
 @asynccontextmanager
-async def servers(kind: str, workers: int, environment: Mapping[str, str]) -> AsyncIterator[int]:
+async def servers(kind: str, workers: int, environment: Mapping[str, str]) -> AsyncGenerator[int]:
     """The port on which so many processes of a kind answer."""
     shared = socket.socket()
     shared.bind(("127.0.0.1", 0))
@@ -164,10 +157,14 @@ async def _until_ready(port: int, workers: int) -> None:
             assert time.monotonic() < deadline
 
 
-async def bench(
-    stack: RunningStack, environment: Mapping[str, str], *, rounds: int, scale: float
+async def bench(*, rounds: int, scale: float) -> list[dict[str, Any]]:
+    async with fresh_stack() as stack:
+        return await compare(await prepare(stack), stack.environment, rounds=rounds, scale=scale)
+
+
+async def compare(
+    callers: list[Caller], environment: Mapping[str, str], *, rounds: int, scale: float
 ) -> list[dict[str, Any]]:
-    callers = await prepare(stack, environment)
     rows: list[dict[str, Any]] = []
     for workers in WORKERS:
         async with (
@@ -201,27 +198,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer requests per round")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="perdure-bench-") as temporary:
-        Path(temporary).chmod(0o711)
-        folder = StackHome(Path(temporary) / ".perdure")
-        folder.create()
-        try:
-            running = start_detached(folder)
-            state = find_live_state(folder)
-            assert state is not None
-            rows = asyncio.run(bench(running, state.environment, rounds=arguments.rounds, scale=arguments.scale))
-        finally:
-            stop_stack(folder, say=lambda text: None)
+    rows = asyncio.run(bench(rounds=arguments.rounds, scale=arguments.scale))
     if arguments.json:
-        sys.stdout.write(json.dumps({"overhead_p50_ms": overhead_ms(rows), "rows": rows}, indent=2) + "\n")
+        print_json({"overhead_p50_ms": overhead_ms(rows), "rows": rows})
     else:
-        table = Table(*rows[0])
-        for row in rows:
-            table.add_row(*map(str, row.values()))
-        Console().print(table)
+        print_table(rows)
         sys.stdout.write(f"credential and limit add {overhead_ms(rows)} ms to the median of one read\n")
-    sys.stdout.flush()
-    os._exit(0)
+    leave()
 
 
 if __name__ == "__main__":

@@ -6,28 +6,17 @@ memory of the worker, which must not grow with the length of the loop.
 
 import argparse
 import asyncio
-import json
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from httpx2 import AsyncClient
-from temporalio.client import Client
 
 from bench.flows import Flow
-from bench.run import Product
-from infra.crypto import KeyRing
-from infra.embedded.home import StackHome
-from infra.embedded.stack import find_live_state
-from infra.temporal.converter import data_converter
-from services.cli.stack_control import start_detached, stop_stack
+from bench.report import leave, print_json, print_line
+from bench.stack import Product, fresh_stack
 
 SAMPLE_SECONDS: Final = 0.5
 MIB: Final = 1024 * 1024
@@ -123,23 +112,15 @@ async def measure(product: Product, loop: Loop, worker: int) -> dict[str, Any]:
     }
 
 
-async def bench(folder: StackHome, *, items: list[int], say: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
-    running = await asyncio.to_thread(start_detached, folder)
-    state = find_live_state(folder)
-    assert state is not None
-    assert running.processes.worker is not None
-    temporal = await Client.connect(
-        running.temporal_address, data_converter=data_converter(KeyRing.parse(state.environment["ENCRYPTION_KEYS"]))
-    )
-    headers = {"Authorization": f"Bearer {running.dev_api_key}"}
+async def bench(*, items: list[int], say: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    async with AsyncClient(base_url=running.gateway_url, headers=headers, timeout=120) as http:
-        product = Product(http, temporal)
+    async with fresh_stack() as stack:
+        product = Product(stack)
         warm_up = Loop("warm-up", len(STEPS), 10)
         await product.prepare(warm_up)
         await product.run(warm_up)
         for count in items:
-            rows.append(await measure(product, Loop(f"loop of {count}", len(STEPS), count), running.processes.worker))
+            rows.append(await measure(product, Loop(f"loop of {count}", len(STEPS), count), stack.worker_pid))
             say(rows[-1])
     return rows
 
@@ -149,24 +130,10 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[100, 1000], help="lengths of the measured loops")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     arguments = parser.parse_args()
-
-    def say(row: dict[str, Any]) -> None:
-        if not arguments.json:
-            sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items()) + "\n")
-            sys.stdout.flush()
-
-    with tempfile.TemporaryDirectory(prefix="perdure-bench-") as temporary:
-        Path(temporary).chmod(0o711)
-        folder = StackHome(Path(temporary) / ".perdure")
-        folder.create()
-        try:
-            rows = asyncio.run(bench(folder, items=arguments.items, say=say))
-        finally:
-            stop_stack(folder, say=lambda text: None)
+    rows = asyncio.run(bench(items=arguments.items, say=(lambda row: None) if arguments.json else print_line))
     if arguments.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-    sys.stdout.flush()
-    os._exit(0)
+        print_json(rows)
+    leave()
 
 
 if __name__ == "__main__":

@@ -6,32 +6,22 @@ a block that would run for ten minutes is gone after its run was cancelled.
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
-from httpx2 import AsyncClient
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from bench.flows import Flow
 from bench.loop import MIB, Memory
-from bench.run import Product, install_bench_blocks
-from infra.crypto import KeyRing
-from infra.embedded.home import StackHome
-from infra.embedded.stack import find_live_state
-from infra.temporal.converter import data_converter
+from bench.report import leave, print_json, print_line
+from bench.stack import BenchStack, Product, fresh_stack
 from models.controls import ReviewDecision, ReviewDecisions
 from models.ids import GraphExecId, NodeId, new_id, node_exec_id, workflow_id
-from models.wire import StopRequest
-from services.cli.stack_control import start_detached, stop_stack
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -62,9 +52,9 @@ def nap_graph() -> dict[str, Any]:
 class Runs:
     """Starts executions over HTTP and looks at them through Temporal."""
 
-    def __init__(self, http: AsyncClient, temporal: Client, product: Product) -> None:
-        self._http = http
-        self._temporal = temporal
+    def __init__(self, stack: BenchStack, product: Product) -> None:
+        self._http = stack.http
+        self._temporal = stack.temporal
         self._product = product
 
     async def save(self, graph: dict[str, Any]) -> str:
@@ -142,7 +132,7 @@ async def measure_cancel(runs: Runs) -> dict[str, Any]:
         handle = await runs.start(graph_id)
         await asyncio.sleep(chance.uniform(0.2, 5))
         began = time.perf_counter()
-        await handle.signal("cancel", StopRequest())
+        await handle.cancel()
         with suppress(WorkflowFailureError):
             await handle.result()
         return time.perf_counter() - began
@@ -156,24 +146,16 @@ def percentiles(name: str, seconds: Sequence[float]) -> dict[str, float]:
     return {f"{name}_p50_seconds": round(hundredths[49], 3), f"{name}_p95_seconds": round(hundredths[94], 3)}
 
 
-async def bench(folder: StackHome, *, counts: list[int], say: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
-    running = await asyncio.to_thread(start_detached, folder)
-    state = find_live_state(folder)
-    assert state is not None
-    assert running.processes.worker is not None
-    temporal = await Client.connect(
-        running.temporal_address, data_converter=data_converter(KeyRing.parse(state.environment["ENCRYPTION_KEYS"]))
-    )
-    headers = {"Authorization": f"Bearer {running.dev_api_key}"}
+async def bench(*, counts: list[int], say: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    async with AsyncClient(base_url=running.gateway_url, headers=headers, timeout=120) as http:
-        product = Product(http, temporal)
+    async with fresh_stack() as stack:
+        product = Product(stack)
         warm_up = Flow("warm-up", 10)
         await product.prepare(warm_up)
         await product.run(warm_up)
-        runs = Runs(http, temporal, product)
+        runs = Runs(stack, product)
         for count in counts:
-            rows.append(await measure_parked(runs, count, running.processes.worker))
+            rows.append(await measure_parked(runs, count, stack.worker_pid))
             say(rows[-1])
         rows.append(await measure_cancel(runs))
         say(rows[-1])
@@ -186,26 +168,11 @@ def main() -> None:
     parser.add_argument("--cached", type=int, default=100, help="executions that the worker keeps in memory")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     arguments = parser.parse_args()
-
-    def say(row: dict[str, Any]) -> None:
-        if not arguments.json:
-            sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items()) + "\n")
-            sys.stdout.flush()
-
     os.environ["WORKER_MAX_CACHED_WORKFLOWS"] = str(arguments.cached)
-    with tempfile.TemporaryDirectory(prefix="perdure-bench-") as temporary:
-        Path(temporary).chmod(0o711)
-        install_bench_blocks(Path(temporary))
-        folder = StackHome(Path(temporary) / ".perdure")
-        folder.create()
-        try:
-            rows = asyncio.run(bench(folder, counts=arguments.counts, say=say))
-        finally:
-            stop_stack(folder, say=lambda text: None)
+    rows = asyncio.run(bench(counts=arguments.counts, say=(lambda row: None) if arguments.json else print_line))
     if arguments.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-    sys.stdout.flush()
-    os._exit(0)
+        print_json(rows)
+    leave()
 
 
 if __name__ == "__main__":
