@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
+from models.ids import ApiKeyId, BlockId, GraphExecId, GraphId, NodeExecId, PresetId
 from models.pages import Page, PageRequest
 from models.stores import UnitOfWork
 from services.gateway.container import Container, container_of
@@ -22,12 +23,12 @@ async def _container(request: Request) -> Container:
 
 GatewayContainer = Annotated[Container, Depends(_container)]
 
-GraphIdPath = Annotated[str, _ID]
-GraphExecIdPath = Annotated[str, _ID]
-NodeExecIdPath = Annotated[str, _ID]
-BlockIdPath = Annotated[str, _ID]
-ApiKeyIdPath = Annotated[str, _ID]
-PresetIdPath = Annotated[str, _ID]
+GraphIdPath = Annotated[GraphId, _ID]
+GraphExecIdPath = Annotated[GraphExecId, _ID]
+NodeExecIdPath = Annotated[NodeExecId, _ID]
+BlockIdPath = Annotated[BlockId, _ID]
+ApiKeyIdPath = Annotated[ApiKeyId, _ID]
+PresetIdPath = Annotated[PresetId, _ID]
 VersionPath = Annotated[int, Path(ge=1, le=MAX_VERSION)]
 VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_VERSION)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Body, Depends, Response
 from models.api_keys import Permission
 from models.audit import AuditAction
 from models.errors import AppError, InvalidRequestError
-from models.ids import GraphExecId, GraphId
 from models.users import User
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.deps import (
@@ -105,7 +104,7 @@ async def execute_graph(
     idempotency_key: IdempotencyKey = None,
 ) -> ExternalRunOut:
     given = body or ExternalExecuteIn()
-    request = RunRequest(graph_id=GraphId(graph_id), version=version, inputs=given.node_input)
+    request = RunRequest(graph_id=graph_id, version=version, inputs=given.node_input)
     try:
         run = await starter.start(user, request, idempotency_key=idempotency_key)
     except AppError as error:
@@ -124,5 +123,5 @@ async def get_results(
     user: GraphReader, graph_id: GraphIdPath, graph_exec_id: GraphExecIdPath, container: GatewayContainer
 ) -> ExternalResultsOut:
     reader = ExecutionReader(container)
-    run = await reader.get_record(user.id, GraphExecId(graph_exec_id), graph_id=GraphId(graph_id))
+    run = await reader.get_record(user.id, graph_exec_id, graph_id=graph_id)
     return external_results_out(await reader.get_results(user.id, run.id, NodeRange()))

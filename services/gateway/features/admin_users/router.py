@@ -17,7 +17,7 @@ from services.gateway.json_bodies import SmallJsonRoute
 
 router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=SmallJsonRoute)
 
-UserIdPath = Annotated[str, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
+UserIdPath = Annotated[UserId, Path(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
 async def _administration(request: Request, admin: Admin, container: GatewayContainer) -> UserAdministration:
@@ -46,7 +46,7 @@ async def list_users(
 
 @router.get("/{user_id}", operation_id="get_user_as_admin", summary="Read about a user")
 async def get_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
-    return admin_user_out(await administration.get(UserId(user_id)))
+    return admin_user_out(await administration.get(user_id))
 
 
 @router.post(
@@ -56,7 +56,7 @@ async def get_user(user_id: UserIdPath, administration: Administration) -> Admin
     dependencies=[audits(AuditAction.USER_SUSPENDED, "user", by_itself=True)],
 )
 async def suspend_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
-    return admin_user_out(await administration.suspend(UserId(user_id)))
+    return admin_user_out(await administration.suspend(user_id))
 
 
 @router.post(
@@ -66,7 +66,7 @@ async def suspend_user(user_id: UserIdPath, administration: Administration) -> A
     dependencies=[audits(AuditAction.USER_ACTIVATED, "user", by_itself=True)],
 )
 async def unsuspend_user(user_id: UserIdPath, administration: Administration) -> AdminUserOut:
-    return admin_user_out(await administration.unsuspend(UserId(user_id)))
+    return admin_user_out(await administration.unsuspend(user_id))
 
 
 @router.delete(
@@ -77,4 +77,4 @@ async def unsuspend_user(user_id: UserIdPath, administration: Administration) ->
     dependencies=[audits(AuditAction.USER_ERASED, "user", by_itself=True)],
 )
 async def erase_user(user_id: UserIdPath, administration: Administration) -> None:
-    await administration.erase(UserId(user_id))
+    await administration.erase(user_id)

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from models.audit import AuditAction
-from models.ids import ApiKeyId
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import ApiKeyManager
 from services.gateway.deps import ApiKeyIdPath, GatewayContainer, LongPage, Unit, tell_total
@@ -51,7 +50,7 @@ async def list_api_keys(keys: Keys, page: LongPage, response: Response) -> list[
 
 @_routes.get("/{api_key_id}", summary="Read about a key")
 async def get_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
-    return api_key_out(await keys.get(ApiKeyId(api_key_id)))
+    return api_key_out(await keys.get(api_key_id))
 
 
 @_routes.patch(
@@ -61,7 +60,7 @@ async def get_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
 )
 async def update_api_key(api_key_id: ApiKeyIdPath, body: ApiKeyChangeIn, keys: Keys, act: CurrentAct) -> ApiKeyOut:
     act.details = {"fields": sorted(body.model_fields_set)}
-    return api_key_out(await keys.describe(ApiKeyId(api_key_id), body))
+    return api_key_out(await keys.describe(api_key_id, body))
 
 
 @_routes.delete(
@@ -70,7 +69,7 @@ async def update_api_key(api_key_id: ApiKeyIdPath, body: ApiKeyChangeIn, keys: K
     dependencies=[audits(AuditAction.API_KEY_REVOKED, "api_key", in_unit=True)],
 )
 async def revoke_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
-    return api_key_out(await keys.revoke(ApiKeyId(api_key_id)))
+    return api_key_out(await keys.revoke(api_key_id))
 
 
 @_routes.post(
@@ -79,7 +78,7 @@ async def revoke_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     dependencies=[audits(AuditAction.API_KEY_SUSPENDED, "api_key", in_unit=True)],
 )
 async def suspend_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
-    return api_key_out(await keys.suspend(ApiKeyId(api_key_id)))
+    return api_key_out(await keys.suspend(api_key_id))
 
 
 @_routes.post(
@@ -88,7 +87,7 @@ async def suspend_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
     dependencies=[audits(AuditAction.API_KEY_ACTIVATED, "api_key", in_unit=True)],
 )
 async def activate_api_key(api_key_id: ApiKeyIdPath, keys: Keys) -> ApiKeyOut:
-    return api_key_out(await keys.activate(ApiKeyId(api_key_id)))
+    return api_key_out(await keys.activate(api_key_id))
 
 
 @_routes.put(
@@ -100,7 +99,7 @@ async def set_api_key_permissions(
     api_key_id: ApiKeyIdPath, body: PermissionsIn, keys: Keys, act: CurrentAct
 ) -> ApiKeyOut:
     act.details = {"permissions": sorted(body.permissions)}
-    return api_key_out(await keys.set_permissions(ApiKeyId(api_key_id), body.permissions))
+    return api_key_out(await keys.set_permissions(api_key_id, body.permissions))
 
 
 router = APIRouter()

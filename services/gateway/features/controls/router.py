@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from models.audit import AuditAction
-from models.ids import GraphExecId, NodeExecId
 from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import (
@@ -36,7 +35,12 @@ async def _service(container: GatewayContainer) -> ControlService:
     return ControlService(container)
 
 
+async def _reason(body: ReasonIn | None = None) -> ReasonIn:
+    return body or ReasonIn()
+
+
 Controls = Annotated[ControlService, Depends(_service)]
+Reason = Annotated[ReasonIn, Depends(_reason)]
 
 
 @router.post(
@@ -46,9 +50,9 @@ Controls = Annotated[ControlService, Depends(_service)]
     dependencies=[audits(AuditAction.EXECUTION_PAUSED, "graph_execution")],
 )
 async def pause_execution(
-    user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, body: ReasonIn | None = None
+    user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, reason: Reason
 ) -> GraphExecutionMetaOut:
-    return meta_out(await controls.pause(user, GraphExecId(graph_exec_id), body or ReasonIn()))
+    return meta_out(await controls.pause(user, graph_exec_id, reason))
 
 
 @router.post(
@@ -58,9 +62,9 @@ async def pause_execution(
     dependencies=[audits(AuditAction.EXECUTION_RESUMED, "graph_execution")],
 )
 async def resume_execution(
-    user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, body: ReasonIn | None = None
+    user: GraphExecutor, graph_exec_id: GraphExecIdPath, controls: Controls, reason: Reason
 ) -> GraphExecutionMetaOut:
-    return meta_out(await controls.resume(user, GraphExecId(graph_exec_id), body or ReasonIn()))
+    return meta_out(await controls.resume(user, graph_exec_id, reason))
 
 
 @router.post(
@@ -73,11 +77,10 @@ async def release_execution(
     user: GraphExecutor,
     graph_exec_id: GraphExecIdPath,
     controls: Controls,
-    body: ReasonIn | None = None,
+    reason: Reason,
     idempotency_key: IdempotencyKey = None,
 ) -> ControlOut:
-    given = body or ReasonIn()
-    return control_out(await controls.release(user, GraphExecId(graph_exec_id), given, key=idempotency_key))
+    return control_out(await controls.release(user, graph_exec_id, reason, key=idempotency_key))
 
 
 @router.post(
@@ -91,11 +94,10 @@ async def retry_node_execution(
     graph_exec_id: GraphExecIdPath,
     node_exec_id: NodeExecIdPath,
     controls: Controls,
-    body: ReasonIn | None = None,
+    reason: Reason,
     idempotency_key: IdempotencyKey = None,
 ) -> ControlOut:
-    run, node, given = GraphExecId(graph_exec_id), NodeExecId(node_exec_id), body or ReasonIn()
-    return control_out(await controls.retry_node(user, run, node, given, key=idempotency_key))
+    return control_out(await controls.retry_node(user, graph_exec_id, node_exec_id, reason, key=idempotency_key))
 
 
 @router.post(
@@ -109,11 +111,10 @@ async def skip_node_execution(
     graph_exec_id: GraphExecIdPath,
     node_exec_id: NodeExecIdPath,
     controls: Controls,
-    body: ReasonIn | None = None,
+    reason: Reason,
     idempotency_key: IdempotencyKey = None,
 ) -> ControlOut:
-    run, node, given = GraphExecId(graph_exec_id), NodeExecId(node_exec_id), body or ReasonIn()
-    return control_out(await controls.skip_node(user, run, node, given, key=idempotency_key))
+    return control_out(await controls.skip_node(user, graph_exec_id, node_exec_id, reason, key=idempotency_key))
 
 
 @router.put(
@@ -130,8 +131,7 @@ async def set_node_output(
     body: OutputsIn,
     idempotency_key: IdempotencyKey = None,
 ) -> ControlOut:
-    run, node = GraphExecId(graph_exec_id), NodeExecId(node_exec_id)
-    return control_out(await controls.set_output(user, run, node, body, key=idempotency_key))
+    return control_out(await controls.set_output(user, graph_exec_id, node_exec_id, body, key=idempotency_key))
 
 
 @router.post(
@@ -147,13 +147,13 @@ async def extend_deadline(
     body: DeadlineIn,
     idempotency_key: IdempotencyKey = None,
 ) -> ControlOut:
-    return control_out(await controls.extend_deadline(user, GraphExecId(graph_exec_id), body, key=idempotency_key))
+    return control_out(await controls.extend_deadline(user, graph_exec_id, body, key=idempotency_key))
 
 
 @router.get("/controls", operation_id="list_controls", summary="List who did what to a run, oldest first")
 async def list_controls(
     user: GraphReader, graph_exec_id: GraphExecIdPath, controls: Controls, page: LongPage, response: Response
 ) -> list[ControlRecordOut]:
-    found = await controls.list_of_execution(user, GraphExecId(graph_exec_id), page)
+    found = await controls.list_of_execution(user, graph_exec_id, page)
     tell_total(response, found)
     return [control_record_out(record) for record in found.items]

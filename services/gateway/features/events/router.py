@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path
 
 from models.audit import AuditAction
-from models.ids import GraphExecId
 from services.gateway.audit import audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import GatewayContainer, GraphExecIdPath, IdempotencyKey
@@ -37,7 +36,7 @@ Events = Annotated[EventService, Depends(_service)]
 async def list_awaited_events(
     user: GraphReader, graph_exec_id: GraphExecIdPath, events: Events
 ) -> list[AwaitedEventOut]:
-    return [awaited_event_out(event) for event in await events.list_awaited(user, GraphExecId(graph_exec_id))]
+    return [awaited_event_out(event) for event in await events.list_awaited(user, graph_exec_id)]
 
 
 @router.post(
@@ -54,8 +53,8 @@ async def deliver_event(
     body: EventIn | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> EventDeliveredOut:
-    run, given = GraphExecId(graph_exec_id), body or EventIn()
-    return EventDeliveredOut(node_exec_id=await events.deliver(user, run, name, given, key=idempotency_key))
+    delivered = await events.deliver(user, graph_exec_id, name, body or EventIn(), key=idempotency_key)
+    return EventDeliveredOut(node_exec_id=delivered)
 
 
 @router.post(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from models.audit import AuditAction
 from models.events import ExecutionEvent
-from models.ids import GraphExecId, GraphId
+from models.ids import GraphExecId, GraphId, PresetId
 from models.users import User
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
@@ -62,7 +62,7 @@ Lister = Annotated[ExecutionLister, Depends(_lister)]
 Control = Annotated[RunControl, Depends(_control)]
 Nodes = Annotated[NodeRange, Depends(_nodes)]
 ExecutionQueryText = Annotated[str | None, Query(description=ABOUT_QUERY)]
-PresetIdQuery = Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
+PresetIdQuery = Annotated[PresetId | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 
 
 @router.post("/graphs/{graph_id}/execute", operation_id="execute_graph", summary="Run the active version")
@@ -74,7 +74,7 @@ async def execute_graph(
     preset_id: PresetIdQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GraphExecutionMetaOut:
-    request = (body or ExecuteIn()).request(GraphId(graph_id), version=None, preset_id=preset_id)
+    request = (body or ExecuteIn()).request(graph_id, version=None, preset_id=preset_id)
     return meta_out(await starter.start(user, request, idempotency_key=idempotency_key))
 
 
@@ -88,7 +88,7 @@ async def execute_graph_version(
     preset_id: PresetIdQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GraphExecutionMetaOut:
-    request = (body or ExecuteIn()).request(GraphId(graph_id), version=version, preset_id=preset_id)
+    request = (body or ExecuteIn()).request(graph_id, version=version, preset_id=preset_id)
     return meta_out(await starter.start(user, request, idempotency_key=idempotency_key))
 
 
@@ -106,7 +106,7 @@ async def stop_execution(
     reader: Reader,
     act: CurrentAct,
 ) -> GraphExecutionMetaOut | None:
-    ended = await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.STOP, control, reader)
+    ended = await _end(user, graph_id, graph_exec_id, StopMode.STOP, control, reader)
     act.happened = ended is not None
     return ended
 
@@ -125,7 +125,7 @@ async def cancel_execution(
     reader: Reader,
     act: CurrentAct,
 ) -> GraphExecutionMetaOut | None:
-    ended = await _end(user, GraphId(graph_id), GraphExecId(graph_exec_id), StopMode.CANCEL, control, reader)
+    ended = await _end(user, graph_id, graph_exec_id, StopMode.CANCEL, control, reader)
     act.happened = ended is not None
     return ended
 
@@ -143,14 +143,14 @@ async def list_executions(
 async def list_graph_executions(
     user: GraphReader, graph_id: GraphIdPath, lister: Lister, page: ShortPage, query: ExecutionQueryText = None
 ) -> GraphExecutionPageOut:
-    return page_out(await lister.list_of_graph(user, GraphId(graph_id), page, query=query), page)
+    return page_out(await lister.list_of_graph(user, graph_id, page, query=query), page)
 
 
 @router.get("/executions/{graph_exec_id}", operation_id="get_execution", summary="Read a run")
 async def get_execution(
     user: GraphReader, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> GraphExecutionOut:
-    return await reader.get_detail(user, GraphExecId(graph_exec_id), nodes)
+    return await reader.get_detail(user, graph_exec_id, nodes)
 
 
 @router.get(
@@ -159,7 +159,7 @@ async def get_execution(
 async def get_graph_execution(
     user: GraphReader, graph_id: GraphIdPath, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> GraphExecutionOut:
-    return await reader.get_detail(user, GraphExecId(graph_exec_id), nodes, graph_id=GraphId(graph_id))
+    return await reader.get_detail(user, graph_exec_id, nodes, graph_id=graph_id)
 
 
 @router.get(
@@ -168,7 +168,7 @@ async def get_graph_execution(
 async def list_node_executions(
     user: GraphReader, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> NodeExecutionPageOut:
-    return await reader.list_nodes(user.id, GraphExecId(graph_exec_id), nodes)
+    return await reader.list_nodes(user.id, graph_exec_id, nodes)
 
 
 @router.get(
@@ -177,7 +177,7 @@ async def list_node_executions(
 async def get_execution_results(
     user: GraphReader, graph_exec_id: GraphExecIdPath, reader: Reader, nodes: Nodes
 ) -> ResultsOut:
-    return await reader.get_results(user.id, GraphExecId(graph_exec_id), nodes)
+    return await reader.get_results(user.id, graph_exec_id, nodes)
 
 
 @router.get(
@@ -191,9 +191,7 @@ async def list_execution_events(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     wait_seconds: Annotated[float, Query(ge=0, le=30)] = 0,
 ) -> list[ExecutionEvent]:
-    return await reader.read_events(
-        user.id, GraphExecId(graph_exec_id), since=since, limit=limit, wait_seconds=wait_seconds
-    )
+    return await reader.read_events(user.id, graph_exec_id, since=since, limit=limit, wait_seconds=wait_seconds)
 
 
 @router.delete(
@@ -206,7 +204,7 @@ async def list_execution_events(
 async def delete_execution(
     user: GraphExecutor, graph_exec_id: GraphExecIdPath, control: Control, reader: Reader
 ) -> None:
-    await control.delete(user, await reader.get_record(user.id, GraphExecId(graph_exec_id)))
+    await control.delete(user, await reader.get_record(user.id, graph_exec_id))
 
 
 async def _end(

@@ -48,15 +48,14 @@ class ExecuteIn(BaseModel):
         default_factory=dict, max_length=MAX_NODES
     )
 
-    def request(self, graph_id: GraphId, *, version: int | None, preset_id: str | None) -> RunRequest:
+    def request(self, graph_id: GraphId, *, version: int | None, preset_id: PresetId | None) -> RunRequest:
         """Raises InvalidRequestError if pinned outputs are no values by pin."""
         given = {name: getattr(self, name) for name in type(self).model_fields}
         given["pinned_outputs"] = {
             node_id: emitted(outputs, where=f"`pinned_outputs` of node {node_id[:100]!r}")
             for node_id, outputs in self.pinned_outputs.items()
         }
-        preset = None if preset_id is None else PresetId(preset_id)
-        return RunRequest(graph_id=graph_id, version=version, preset_id=preset, **given)
+        return RunRequest(graph_id=graph_id, version=version, preset_id=preset_id, **given)
 
 
 class GraphExecutionPageOut(BaseModel):

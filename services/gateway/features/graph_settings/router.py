@@ -41,8 +41,8 @@ class GraphSettingsOut(BaseModel):
 
 @router.get("", operation_id="get_graph_settings", summary="Read how runs of a graph behave")
 async def get_graph_settings(user: GraphReader, graph_id: GraphIdPath, unit: Unit) -> GraphSettingsOut:
-    await _check_owner(unit, user.id, GraphId(graph_id))
-    return _settings_out(await unit.graph_settings.get(user.id, GraphId(graph_id)))
+    await _check_owner(unit, user.id, graph_id)
+    return _settings_out(await unit.graph_settings.get(user.id, graph_id))
 
 
 @router.patch(
@@ -54,9 +54,9 @@ async def get_graph_settings(user: GraphReader, graph_id: GraphIdPath, unit: Uni
 async def update_graph_settings(
     user: GraphWriter, graph_id: GraphIdPath, body: GraphSettingsIn, unit: Unit
 ) -> GraphSettingsOut:
-    await _check_owner(unit, user.id, GraphId(graph_id))
+    await _check_owner(unit, user.id, graph_id)
     change = GraphSettingsChange(**body.model_dump())
-    return _settings_out(await unit.graph_settings.change(user.id, GraphId(graph_id), change))
+    return _settings_out(await unit.graph_settings.change(user.id, graph_id, change))
 
 
 async def _check_owner(unit: UnitOfWork, user_id: UserId, graph_id: GraphId) -> None:

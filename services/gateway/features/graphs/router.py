@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from models.audit import AuditAction
-from models.ids import GraphId
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphReader, GraphWriter
 from services.gateway.deps import (
@@ -91,7 +90,7 @@ async def get_graph(
     version: VersionQuery = None,
     for_export: ForExport = False,
 ) -> GraphOut:
-    return await graphs.get(user.id, GraphId(graph_id), version=version, for_export=for_export)
+    return await graphs.get(user.id, graph_id, version=version, for_export=for_export)
 
 
 @router.put(
@@ -103,7 +102,7 @@ async def get_graph(
 async def replace_graph(
     user: GraphWriter, graph_id: GraphIdPath, body: GraphBody, graphs: Graphs, act: CurrentAct
 ) -> GraphOut:
-    made = await graphs.replace(user.id, GraphId(graph_id), graph_in(body))
+    made = await graphs.replace(user.id, graph_id, graph_in(body))
     act.details = {"version": made.version, "is_active": made.is_active}
     return made
 
@@ -115,17 +114,17 @@ async def replace_graph(
     dependencies=[audits(AuditAction.GRAPH_DELETED, "graph")],
 )
 async def delete_graph(user: GraphWriter, graph_id: GraphIdPath, container: GatewayContainer) -> DeletedOut:
-    await RunControl(container).stop_all(user, GraphId(graph_id), StopMode.STOP)
+    await RunControl(container).stop_all(user, graph_id, StopMode.STOP)
     async with container.units() as unit:
         graphs = await _service(unit, container)
-        return DeletedOut(version_counts=await graphs.delete(user.id, GraphId(graph_id)))
+        return DeletedOut(version_counts=await graphs.delete(user.id, graph_id))
 
 
 @router.get("/{graph_id}/versions", operation_id="list_graph_versions", summary="Read all versions, newest first")
 async def list_graph_versions(
     user: GraphReader, graph_id: GraphIdPath, graphs: Graphs, page: ShortPage, response: Response
 ) -> list[GraphOut]:
-    found = await graphs.list_versions(user.id, GraphId(graph_id), page)
+    found = await graphs.list_versions(user.id, graph_id, page)
     tell_total(response, found)
     return list(found.items)
 
@@ -140,14 +139,14 @@ async def activate_graph_version(
     user: GraphWriter, graph_id: GraphIdPath, body: ActiveVersionIn, graphs: Graphs, act: CurrentAct
 ) -> None:
     act.details = {"version": body.active_graph_version}
-    await graphs.activate(user.id, GraphId(graph_id), body.active_graph_version)
+    await graphs.activate(user.id, graph_id, body.active_graph_version)
 
 
 @router.get("/{graph_id}/versions/{version}", operation_id="get_graph_version", summary="Read one version")
 async def get_graph_version(
     user: GraphReader, graph_id: GraphIdPath, version: VersionPath, graphs: Graphs, for_export: ForExport = False
 ) -> GraphOut:
-    return await graphs.get(user.id, GraphId(graph_id), version=version, for_export=for_export)
+    return await graphs.get(user.id, graph_id, version=version, for_export=for_export)
 
 
 @router.get(
@@ -158,4 +157,4 @@ async def get_graph_version(
 async def diff_graph_versions(
     user: GraphReader, graph_id: GraphIdPath, from_version: VersionPath, to_version: VersionPath, graphs: Graphs
 ) -> GraphDiffOut:
-    return await graphs.diff(user.id, GraphId(graph_id), from_version, to_version)
+    return await graphs.diff(user.id, graph_id, from_version, to_version)

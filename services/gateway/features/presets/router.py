@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from models.audit import AuditAction
-from models.ids import GraphId, PresetId
+from models.ids import GraphId
 from models.pages import PageRequest
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader, GraphWriter
@@ -44,9 +44,9 @@ async def list_presets(
     user: GraphReader,
     presets: Presets,
     page: Annotated[PageRequest, Depends(_page)],
-    graph_id: Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")] = None,
+    graph_id: Annotated[GraphId | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]+$")] = None,
 ) -> PresetPageOut:
-    found = await presets.list_of_user(user.id, page, graph_id=None if graph_id is None else GraphId(graph_id))
+    found = await presets.list_of_user(user.id, page, graph_id=graph_id)
     return PresetPageOut(presets=[preset_out(preset) for preset in found.items], pagination=pagination_of(found, page))
 
 
@@ -64,7 +64,7 @@ async def create_preset(user: GraphWriter, body: PresetBody, presets: Presets, a
 
 @router.get("/{preset_id}", operation_id="get_preset", summary="Read a preset")
 async def get_preset(user: GraphReader, preset_id: PresetIdPath, presets: Presets) -> PresetOut:
-    return preset_out(await presets.get(user.id, PresetId(preset_id)))
+    return preset_out(await presets.get(user.id, preset_id))
 
 
 @router.patch(
@@ -77,7 +77,7 @@ async def update_preset(
     user: GraphWriter, preset_id: PresetIdPath, body: PresetChangeIn, presets: Presets, act: CurrentAct
 ) -> PresetOut:
     act.details = {"fields": sorted(body.model_fields_set)}
-    return preset_out(await presets.change(user.id, PresetId(preset_id), body))
+    return preset_out(await presets.change(user.id, preset_id, body))
 
 
 @router.delete(
@@ -88,7 +88,7 @@ async def update_preset(
     dependencies=[audits(AuditAction.PRESET_DELETED, "preset")],
 )
 async def delete_preset(user: GraphWriter, preset_id: PresetIdPath, presets: Presets) -> None:
-    await presets.delete(user.id, PresetId(preset_id))
+    await presets.delete(user.id, preset_id)
 
 
 @router.post("/{preset_id}/execute", operation_id="execute_preset", summary="Run a preset; given values win")
@@ -99,5 +99,5 @@ async def execute_preset(
     body: ExecutePresetIn | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GraphExecutionMetaOut:
-    run = await presets.execute(user, PresetId(preset_id), body or ExecutePresetIn(), idempotency_key=idempotency_key)
+    run = await presets.execute(user, preset_id, body or ExecutePresetIn(), idempotency_key=idempotency_key)
     return meta_out(run)

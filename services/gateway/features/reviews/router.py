@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from models.audit import AuditAction
-from models.ids import GraphExecId
 from services.gateway.audit import CurrentAct, audits
 from services.gateway.auth.dependencies import GraphExecutor, GraphReader
 from services.gateway.deps import (
@@ -45,7 +44,7 @@ async def list_pending_reviews(
 async def list_execution_reviews(
     user: GraphReader, graph_exec_id: GraphExecIdPath, reviews: Reviews, page: LongPage, response: Response
 ) -> list[ReviewOut]:
-    found = await reviews.list_of_execution(user, GraphExecId(graph_exec_id), page)
+    found = await reviews.list_of_execution(user, graph_exec_id, page)
     tell_total(response, found)
     return list(found.items)
 
