@@ -38,6 +38,8 @@ SECRETS = {
     "CODEC_TOKEN": "t0ken",
 }
 SETTINGS = {name.upper() for group in SETTINGS_CLASSES for name in group.model_fields}
+# Fixed in production, or for a Temporal elsewhere.
+NOT_HANDED_ON = {"AUTH_COOKIE_SECURE", "TEMPORAL_API_KEY", "TEMPORAL_TLS"}
 # Read by the S3 client of the blob store.
 AWS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT"}
 IMAGE_VARIABLES = {
@@ -133,6 +135,12 @@ def test_our_services_get_settings_that_exist_and_are_valid(service: str, monkey
     for group in SETTINGS_CLASSES:
         group(_env_file=None)  # pyright: ignore[reportCallIssue]
     KeyRing.parse(environment["ENCRYPTION_KEYS"])
+
+
+def test_settings_that_operators_are_told_of_reach_a_container() -> None:
+    told = set(re.findall(r"`([A-Z_]+)", (ROOT / "docs/operations.md").read_text())) & SETTINGS
+    handed_on = {name for service in OWN_SERVICES for name in RAW_SERVICES[service]["environment"]}
+    assert told - handed_on == NOT_HANDED_ON
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES.keys() - OWN_SERVICES))
