@@ -144,7 +144,8 @@ async def servers(kind: str, workers: int, environment: Mapping[str, str]) -> As
         yield port
     finally:
         for process in processes:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
         await asyncio.gather(*(process.wait() for process in processes))
 
 
