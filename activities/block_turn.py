@@ -8,13 +8,13 @@ from temporalio import activity
 
 from activities.block_run import BlockRun
 from activities.claims import Claim
+from activities.owner import owner_key_id
 from activities.recording import Recording
 from activities.streaming import OutputStream
 from activities.wait_starts import WAITING_EXECUTORS, WaitStarts
 from models.blocks import Block, BlockContext, Emission, WaitingBlock
 from models.coercion import build_input
 from models.errors import AppError, BlockError, OutcomeUnknownError, StreamInterruptedError
-from models.ids import owner_key_id_of
 from models.ports import GraphRunner
 from models.waits import AskForReview, AwaitEvent, Decided, Delay, NoWait, Resumption, RunAgent
 from models.wire import BlockOutputItem, BlockWaiting, ExecuteBlockInput, StreamedOutputs
@@ -154,8 +154,6 @@ class BlockTurn:
 
     async def _send(self, first_seq: int, items: tuple[BlockOutputItem, ...]) -> None:
         task = self._task
-        owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
-        assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
         streamed = StreamedOutputs(
             node_exec_id=task.node_exec_id, generation=task.generation, first_seq=first_seq, outputs=items
         )
@@ -163,7 +161,7 @@ class BlockTurn:
         async def offer() -> AppError | None:
             """What is refused for good is not offered again."""
             try:
-                await self._runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id, outputs=streamed)
+                await self._runner.send_outputs(task.run.graph_exec_id, owner_key_id=owner_key_id(), outputs=streamed)
             except AppError as error:
                 if error.retryable:
                     raise

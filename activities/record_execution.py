@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from activities.outputs import OutputCollector
+from activities.owner import owner_key_id
 from activities.recording import Recording
 from models.controls import ControlRecord, RunPhase
 from models.errors import ServiceUnavailableError
@@ -16,7 +17,6 @@ from models.events import EventKind, ExecutionEvent
 from models.execution import ExecutionStatus
 from models.execution_outputs import RecordedOutputs
 from models.execution_records import NodeCursor
-from models.ids import owner_key_id_of
 from models.ports import Clock, ExecutionRecorder, GraphRunner, WaitRecorder
 from models.value_store import ValueStore
 from models.wire import CloseExecutionInput, CloseExecutionResult, NodeRecord, RecordExecutionsInput, RunIdentity
@@ -76,9 +76,7 @@ class RecordingActivities:
     @activity.defn(name="request_cancellation")
     async def request_cancellation(self, run: RunIdentity) -> None:
         """Requests Temporal cancellation of the execution this activity belongs to."""
-        owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
-        assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
-        await self._runner.cancel(run.graph_exec_id, owner_key_id=owner_key_id)
+        await self._runner.cancel(run.graph_exec_id, owner_key_id=owner_key_id())
 
     @activity.defn(name="close_execution")
     async def close_execution(self, closing: CloseExecutionInput) -> CloseExecutionResult:

@@ -10,14 +10,14 @@ from temporalio import activity
 from activities.blocks.registry import BlockRegistry
 from activities.graph_interface import GraphInterface
 from activities.heartbeat import heartbeats
+from activities.owner import owner_key_id
 from activities.planning.compile import compile_plan
 from activities.planning.validate import check_runnable
-from models.blocks import BlockKind
 from models.errors import BlockError, GraphValidationError, NotFoundError
 from models.execution import ExecutionStatus
 from models.execution_records import NodeCursor
 from models.graph import Graph
-from models.ids import GraphExecId, GraphId, NodeId, UserId, owner_key_id_of
+from models.ids import GraphExecId, GraphId, NodeId, UserId
 from models.ports import ExecutionRecorder, GraphRunner
 from models.stores import UnitOfWorkFactory
 from models.value_store import ValueStore
@@ -30,7 +30,6 @@ MAX_DEPTH: Final = 10
 
 INLINE_INPUT_BYTES: Final = 256 * 1024
 ROWS_AT_ONCE: Final = 100
-NAME_PIN: Final = "name"
 OUTPUT_PIN: Final = "output"
 
 
@@ -143,12 +142,7 @@ class SubAgents:
     async def _output_names(self, run: RunIdentity) -> dict[NodeId, str]:
         async with self._units() as unit:
             graph = await unit.graphs.find_any(run.user_id, run.graph_id, version=run.graph_version)
-        names: dict[NodeId, str] = {}
-        for node in graph.nodes if graph else ():
-            block = self._blocks.find(node.block_id)
-            if block is not None and block.kind is BlockKind.OUTPUT:
-                names[node.id] = block.graph_pin_name(node.input_default) or node.id
-        return names
+        return GraphInterface(graph, self._blocks).output_nodes() if graph is not None else {}
 
     async def _pack(self, values: Mapping[str, Any], graph_exec_id: GraphExecId) -> Values:
         return await self._values.pack_all(values, graph_exec_id=graph_exec_id, inline_budget_bytes=INLINE_INPUT_BYTES)
@@ -174,9 +168,7 @@ class SubAgentActivities:
     @activity.defn(name="find_ended_run")
     async def find_ended_run(self, run: RunIdentity) -> ChildFinished | None:
         """How a run ended, or None if its workflow still goes on."""
-        owner_key_id = owner_key_id_of(activity.info().workflow_id or "")
-        assert owner_key_id is not None, "every execution's workflow id ends in its owner's key id"
         is_closed = await self._runner.wait_closed(
-            run.graph_exec_id, owner_key_id=owner_key_id, timeout=timedelta(seconds=1)
+            run.graph_exec_id, owner_key_id=owner_key_id(), timeout=timedelta(seconds=1)
         )
         return await self._sub_agents.find_end(run) if is_closed else None
