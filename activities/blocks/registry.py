@@ -13,13 +13,15 @@ from models.errors import ConfigurationError, UnknownBlockError
 
 BlockType = type[Block[Any]]
 
-_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Between the words of a class name."""
+
 _REQUIRED_ATTRIBUTES = ("id", "description", "Input", "Output")
 
 
 def alias_of(class_name: str) -> str:
     """The readable id of a block: `LLMCallBlock` is `llm_call_block`."""
-    return _WORD_STARTS.sub("_", class_name).lower()
+    return WORD_STARTS.sub("_", class_name).lower()
 
 
 class BlockRegistry:

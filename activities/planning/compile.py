@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
 from activities.planning.node_options import Emitted, read_retry, read_review, read_timeout_seconds, title_of
+from activities.planning.validate import is_start
 from models.blocks import BlockKind, ExecutorKind
 from models.errors import GraphValidationError
 from models.graph import Graph, Link, Node
@@ -56,7 +57,8 @@ async def compile_plan(
                 timeout_seconds=read_timeout_seconds(node, block),
                 review=read_review(node, block),
                 pinned=await _pinned((pinned or {}).get(node.id), outbound.get(node.id, []), values, graph_exec_id),
-                **_wiring(block, inbound.get(node.id, []), outbound.get(node.id, [])),
+                is_start=is_start(node, block, inbound),
+                **_wiring(inbound.get(node.id, []), outbound.get(node.id, [])),
             )
         )
     plan = ExecutionPlan(
@@ -78,10 +80,9 @@ def _plan_block(block: BlockType) -> PlanBlock:
     return PlanBlock(name=block.name(), kind=block.kind, executor=executor)
 
 
-def _wiring(block: BlockType, inbound: list[Link], outbound: list[Link]) -> dict[str, Any]:
+def _wiring(inbound: list[Link], outbound: list[Link]) -> dict[str, Any]:
     linked = tuple(dict.fromkeys(link.sink_name for link in inbound))
     static = {link.sink_name for link in inbound if link.is_static}
-    is_start = block.kind is not BlockKind.NOTE and (block.kind is BlockKind.INPUT or not inbound)
     return {
         "linked_pins": linked,
         "static_pins": tuple(pin for pin in linked if pin in static),
@@ -95,7 +96,6 @@ def _wiring(block: BlockType, inbound: list[Link], outbound: list[Link]) -> dict
             )
             for link in outbound
         ),
-        "is_start": is_start,
     }
 
 

@@ -1,10 +1,9 @@
 """Per-node settings in a node's `metadata`: retry, time limit, title, review, pinned outputs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from activities.blocks.registry import BlockType
+from activities.blocks.registry import WORD_STARTS, BlockType
 from models.blocks import BlockKind
 from models.errors import InvalidRequestError
 from models.graph import Node
@@ -21,15 +20,13 @@ MAX_PINNED = 1_000
 
 Emitted = tuple[tuple[str, Any], ...]
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
 
 def title_of(node: Node, block: BlockType) -> str:
     """What people call the node: its own title, else its graph pin, else the block's name in words."""
     custom = node.metadata.get("customized_name") or node.metadata.get("title")
     if isinstance(custom, str) and custom.strip():
         return custom.strip()[:MAX_TITLE]
-    words = _WORDS.sub(" ", block.name().removesuffix("Block"))
+    words = WORD_STARTS.sub(" ", block.name().removesuffix("Block"))
     name = block.graph_pin_name(node.input_default)
     return f"{words}: {name}"[:MAX_TITLE] if name else words
 

@@ -21,8 +21,7 @@ def find_unreachable(graph: Graph, blocks: BlockRegistry) -> dict[NodeId, tuple[
     runs = [(node, block) for node in graph.nodes if (block := blocks.find(node.block_id)) is not None]
     runnable = {node.id for node, block in runs if block.kind is not BlockKind.NOTE}
     awaited = {node_id: set(pins) for node_id, pins in inbound.items()}
-    linked = {node_id: list(pins) for node_id, pins in inbound.items()}
-    reached = {node.id for node, block in runs if is_start(node, block, linked)}
+    reached = {node.id for node, block in runs if is_start(node, block, inbound)}
     waiting = list(reached)
     while waiting:
         for link in outbound.get(waiting.pop(), ()):

@@ -1,7 +1,7 @@
 """Whether a graph can be saved (`check_structure`) and whether it can run with given inputs (`check_runnable`)."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 from activities.blocks.registry import BlockRegistry, BlockType
@@ -117,7 +117,7 @@ def check_runnable(
         raise GraphValidationError(_summary(errors), node_errors=errors)
 
 
-def is_start(node: Node, block: BlockType, linked: Mapping[NodeId, Sequence[str]]) -> bool:
+def is_start(node: Node, block: BlockType, linked: Container[NodeId]) -> bool:
     """Starting nodes: those without inbound links, and every INPUT node; notes never run."""
     if block.kind is BlockKind.NOTE:
         return False
