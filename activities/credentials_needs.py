@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from activities.blocks._credentials import credentials_schema
 from activities.blocks.registry import BlockRegistry, BlockType
 from models.graph import Graph, Node
 from models.ids import GraphId, NodeId
@@ -49,17 +50,8 @@ class CredentialsNeed:
     def schema(self) -> dict[str, Any]:
         """JSON schema of the credential to choose, with what clients need to offer the right ones."""
         schema: dict[str, Any] = {
-            "credentials_provider": list(self.providers),
-            "credentials_types": list(self.types),
-            "properties": {
-                "id": {"title": "Id", "type": "string"},
-                "title": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "title": "Title"},
-                "provider": _choice("Provider", self.providers),
-                "type": _choice("Type", self.types),
-            },
-            "required": ["id", "provider", "type"],
+            **credentials_schema(self.providers, self.types),
             "title": _title(self.providers, self.types),
-            "type": "object",
             "discriminator_values": sorted(self.discriminator_values),
         }
         if self.scopes:
@@ -160,11 +152,6 @@ def _host(url: str) -> str:
 
 def _names(value: object) -> tuple[str, ...]:
     return tuple(sorted(str(item) for item in cast("list[object]", value))) if isinstance(value, list) else ()
-
-
-def _choice(title: str, names: Sequence[str]) -> dict[str, Any]:
-    choice = {"const": names[0]} if len(names) == 1 else {"enum": list(names)}
-    return {**choice, "title": title, "type": "string"}
 
 
 def _title(providers: Sequence[str], types: Sequence[str]) -> str:

@@ -21,23 +21,28 @@ def credentials_of(
         discriminator: the sibling pin that picks the provider or the host.
         mapping: value of that pin -> provider.
     """
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {
-            "id": {"title": "Id", "type": "string"},
-            "title": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "title": "Title"},
-            "provider": _one_of(providers, title="Provider"),
-            "type": _one_of((kind,), title="Type"),
-        },
-        "required": ["id", "provider", "type"],
-        "credentials_provider": list(providers),
-        "credentials_types": [kind],
-    }
+    schema = credentials_schema(providers, (kind,))
     if discriminator is not None:
         schema["discriminator"] = discriminator
     if mapping is not None:
         schema["discriminator_mapping"] = dict(mapping)
     return Annotated[dict[str, Any], WithJsonSchema(schema)]
+
+
+def credentials_schema(providers: Sequence[str], types: Sequence[str]) -> dict[str, Any]:
+    """JSON schema of a credential of one of the providers, of one of the types."""
+    return {
+        "type": "object",
+        "properties": {
+            "id": {"title": "Id", "type": "string"},
+            "title": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "title": "Title"},
+            "provider": _one_of(providers, title="Provider"),
+            "type": _one_of(types, title="Type"),
+        },
+        "required": ["id", "provider", "type"],
+        "credentials_provider": list(providers),
+        "credentials_types": list(types),
+    }
 
 
 def _one_of(names: Sequence[str], *, title: str) -> dict[str, Any]:

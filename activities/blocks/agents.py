@@ -22,11 +22,6 @@ from models.ids import AGENT_EXECUTOR_BLOCK_ID, GraphId
 from models.pins import ERROR_PIN
 from models.waits import AgentEnded, RunAgent, WaitEnd
 
-_OWN_PINS = frozenset(
-    {"user_id", "graph_id", "graph_version", "agent_name", "inputs", "input_schema", "output_schema"}
-    | {"nodes_input_masks"}
-)
-
 
 class AgentExecutorInput(BlockInput):
     """Further pins are the inputs of the graph that runs."""
@@ -67,11 +62,10 @@ class AgentExecutorBlock(WaitingBlock[AgentExecutorInput]):
         yield "", None
 
     async def plan_wait(self, input: AgentExecutorInput, context: BlockContext) -> RunAgent:
-        linked = {name: value for name, value in (input.model_extra or {}).items() if name not in _OWN_PINS}
         return RunAgent(
             graph_id=GraphId(input.graph_id),
             graph_version=input.graph_version,
-            inputs={**input.inputs, **linked},
+            inputs={**input.inputs, **(input.model_extra or {})},
             masks=_masks(input.nodes_input_masks),
         )
 
@@ -94,7 +88,7 @@ class AgentExecutorBlock(WaitingBlock[AgentExecutorInput]):
 
     @classmethod
     def has_input_pin(cls, pin_name: str, input_default: Mapping[str, Any]) -> bool:
-        return pin_name in _OWN_PINS or pin_name in _properties(input_default, "input_schema")
+        return pin_name in cls.Input.model_fields or pin_name in _properties(input_default, "input_schema")
 
     @classmethod
     def has_output_pin(cls, pin_name: str, input_default: Mapping[str, Any]) -> bool:

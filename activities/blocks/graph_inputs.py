@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, time
-from typing import Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from activities.blocks._graph_pins import DEFAULT_TITLE, GraphInput, GraphPin, TextResult
 from activities.blocks._services import read_media_as_data_uri
@@ -13,6 +13,8 @@ from models.blocks import Block, BlockContext, BlockEffect, BlockExample, Emissi
 _DEFAULT_HEADERS: Final = ("Column 1", "Column 2", "Column 3")
 _LEGACY_OPTIONS: Final = "placeholder_values"
 _DRIVE_SCOPES: Final = ("https://www.googleapis.com/auth/drive.file",)
+
+_EmptyForm: Final = BeforeValidator(lambda value: None if value == "" else value)
 
 DriveView = Literal["DOCS", "DOCUMENTS", "SPREADSHEETS", "PRESENTATIONS", "DOCS_IMAGES", "FOLDERS"]
 
@@ -37,12 +39,7 @@ class AgentLongTextInputBlock(GraphInput, Block[Any]):
 
 
 class AgentDateInputInput(GraphPin):
-    value: date | None = pin(None, advanced=False, title=DEFAULT_TITLE)
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _take_empty_form(cls, value: object) -> object:
-        return None if value == "" else value
+    value: Annotated[date | None, _EmptyForm] = pin(None, advanced=False, title=DEFAULT_TITLE)
 
 
 class AgentDateInputOutput(OutputWithoutError):
@@ -61,12 +58,7 @@ class AgentDateInputBlock(GraphInput, Block[Any]):
 
 
 class AgentTimeInputInput(GraphPin):
-    value: time | None = pin(None, advanced=False, title=DEFAULT_TITLE)
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _take_empty_form(cls, value: object) -> object:
-        return None if value == "" else value
+    value: Annotated[time | None, _EmptyForm] = pin(None, advanced=False, title=DEFAULT_TITLE)
 
 
 class AgentTimeInputOutput(OutputWithoutError):
