@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes
 
 from models.errors import BlockError
 from models.values import VALUE_LIMIT_BYTES
@@ -83,11 +83,6 @@ def decode_text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def name_in_url(url: str) -> str:
-    """The last part of a URL's path as a file name."""
-    return clean_file_name(unquote(urlsplit(url).path))
-
-
 def clean_file_name(name: str) -> str:
     """`name` as one path component that every file system takes: never empty, `.` or `..`, at most MAX_NAME_BYTES.
 
@@ -110,10 +105,6 @@ def clean_file_name(name: str) -> str:
 def extension_of(media_type: str) -> str:
     """With its dot; empty for types that have none."""
     return _TYPES.guess_extension(media_type) or ""
-
-
-def media_type_of(name: str) -> str:
-    return _TYPES.guess_type(name)[0] or DEFAULT_MEDIA_TYPE
 
 
 def quote_name(name: str) -> str:

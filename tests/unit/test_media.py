@@ -8,7 +8,6 @@ from models.media import (
     MediaFile,
     clean_file_name,
     decode_text,
-    name_in_url,
     parse_data_uri,
     to_data_uri,
 )
@@ -78,12 +77,6 @@ def test_cleaned_names_are_one_component(name: str) -> None:
     assert 0 < len(clean.encode()) <= MAX_NAME_BYTES
     assert clean not in (".", "..")
     assert not set(clean) & set('/\\\0<>:"|?*')
-
-
-def test_name_in_url() -> None:
-    assert name_in_url("https://example.com/a/My%20file.pdf?x=/y#z") == "My file.pdf"
-    assert name_in_url("https://example.com") == "file"
-    assert name_in_url("https://example.com/%2e%2e%2fx") == "x"
 
 
 @pytest.mark.parametrize(
