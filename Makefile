@@ -68,11 +68,13 @@ docs: setup ## Write docs/cli.md and docs/blocks anew from the code
 histories: setup ## Record new workflow histories for the replay tests
 	$(BIN)/python -m tests.replay.record
 
+UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
 lock: setup ## Renew requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra embedded --group dev pyproject.toml -o requirements/dev.txt
-	echo hatchling | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements/dev.txt - -o requirements/build.txt
+	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(UV_COMPILE) --extra embedded --group dev pyproject.toml -o requirements/dev.txt
+	echo hatchling | $(UV_COMPILE) -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## Remove the environment, caches and the local stack's data
 	rm -rf $(VENV) .perdure .pytest_cache .ruff_cache .hypothesis
