@@ -185,17 +185,17 @@ async def test_a_run_by_url_survives_the_death_of_a_worker(deployment: Deploymen
 
     llm_server.answer_with(answer)
     port = free_port()
-    gateway = deployment.start("gateway", "gateway", GATEWAY_PORT=str(port))
-    await deployment.until_healthy("gateway", gateway)
+    started = {"gateway": deployment.start("gateway", "gateway", GATEWAY_PORT=str(port))}
     for name in ("first", "second"):
-        worker = deployment.start(name, "worker", WORKER_READY_FILE=str(deployment.folder / f"{name}.ready"))
-        await deployment.until_healthy(name, worker)
-
-    user = json.loads(
-        await asyncio.to_thread(
-            deployment.run, "gateway", "users", "create", "--email", "ada@example.com", "--with-key", "--json"
-        )
+        ready = str(deployment.folder / f"{name}.ready")
+        started[name] = deployment.start(name, "worker", WORKER_READY_FILE=ready)
+    created = await asyncio.to_thread(
+        deployment.run, "gateway", "users", "create", "--email", "ada@example.com", "--with-key", "--json"
     )
+    user = json.loads(created)
+    for name, environment in started.items():
+        await deployment.until_healthy(name, environment)
+
     async with AsyncPerdureClient(f"http://127.0.0.1:{port}", user["api_key"]) as client:
         assert (await client.user()).email == "ada@example.com"
         graph = await client.graphs.create(asking_about_each_city())

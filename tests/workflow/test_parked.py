@@ -130,7 +130,7 @@ async def check_parked(engine: Engine, *, count: int, most_megabytes: int) -> No
 
 
 async def test_many_executions_in_review(idle_engine: Engine) -> None:
-    await check_parked(idle_engine, count=120, most_megabytes=40)
+    await check_parked(idle_engine, count=80, most_megabytes=40)
 
 
 @pytest.mark.long

@@ -17,9 +17,11 @@ from tests.workflow.test_worker_death import lines, worker_process
 
 
 async def check_with_kills(engine: Engine, seeds: range, tmp_path: Path, *, kills: int) -> None:
-    """Runs the graphs of all seeds at once, undisturbed and on workers that are killed one after the other."""
-    expected = await run_all(engine, seeds, tmp_path / "undisturbed", kills=0)
-    disturbed = await run_all(engine, seeds, tmp_path / "disturbed", kills=kills)
+    """Runs the graphs of all seeds at once: undisturbed, and on workers that are killed one after the other."""
+    expected, disturbed = await asyncio.gather(
+        run_all(engine, seeds, tmp_path / "undisturbed", kills=0),
+        run_all(engine, seeds, tmp_path / "disturbed", kills=kills),
+    )
     for seed, wanted, got in zip(seeds, expected, disturbed, strict=True):
         assert wanted.result.status is got.result.status is ExecutionStatus.COMPLETED, seed
         assert got.outputs == wanted.outputs, seed
