@@ -37,6 +37,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(value) + "\n")
 
 
+def print_outcome(value: Any, text: str, *, as_json: bool) -> None:
+    """What a command has done: as JSON, or in words."""
+    if as_json:
+        print_json(value)
+    else:
+        typer.echo(text)
+
+
 def json_text(value: Any) -> str:
     """As `print_json` prints it."""
     return json.dumps(value, ensure_ascii=False, indent=2, default=_plain)

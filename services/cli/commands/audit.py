@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from models.errors import InvalidRequestError
-from services.cli.connection import connect
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption
+from perdure_client import PerdureClient
+from services.cli.gateway_command import with_gateway
+from services.cli.options import JsonOption
 from services.cli.output import PlainTable, print_json, short_time
 
 app = typer.Typer(help="Read who did what.", no_args_is_help=True)
@@ -19,7 +20,9 @@ def audit() -> None:
 
 
 @app.command("list")
+@with_gateway
 def list_entries(
+    client: PerdureClient,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many, the newest first.")] = 20,
     action: Annotated[str | None, typer.Option("--action", help="Only this one, for example api_key.revoked.")] = None,
     object: Annotated[str | None, typer.Option("--object", help="Only this kind of object, or KIND:ID.")] = None,
@@ -28,16 +31,12 @@ def list_entries(
     everybody: Annotated[
         bool, typer.Option("--all", help="What was done by everybody; needs the token of an administrator.")
     ] = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what was done to what is yours, newest first."""
     from_, to = _instant("--since", since), _instant("--until", until)
-    with connect(home, url, api_key) as client:
-        read = client.audit.list_all if everybody else client.audit.list
-        found = read(action=action, object=object, since=from_, until=to, page_size=limit)
+    read = client.audit.list_all if everybody else client.audit.list
+    found = read(action=action, object=object, since=from_, until=to, page_size=limit)
     if as_json:
         print_json(found.items)
         return

@@ -11,7 +11,7 @@ from perdure_client.models import Permission
 from services.cli.connection import NothingRunsError, gateway_url
 from services.cli.login_store import StoredLogin, forget_login, keep_login, logins_file, read_logins
 from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption, UrlOption
-from services.cli.output import print_json
+from services.cli.output import print_json, print_outcome
 from services.cli.secret_input import ask_password, first_line_of_stdin, first_lines_of_stdin
 
 app = typer.Typer(help="Log in to a gateway, and out.", no_args_is_help=True)
@@ -111,10 +111,7 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def _tell(text: str, data: dict[str, str], *, as_json: bool) -> None:
-    if as_json:
-        print_json(data)
-    else:
-        typer.echo(text)
+    print_outcome(data, text, as_json=as_json)
 
 
 def _client(address: str, key: str | None) -> PerdureClient:

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from perdure_client import NotFound, PerdureClient
 from perdure_client.models import Block
-from services.cli.connection import connect
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs
 from services.cli.graph_view import print_pins
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, InputsOption, JsonOption, UrlOption
+from services.cli.options import InputsOption, JsonOption
 from services.cli.output import PlainTable, print_json
 from services.cli.run_view import print_outputs
 
@@ -21,16 +21,14 @@ IdArgument = Annotated[str, typer.Argument(help="Id, alias or name of the block.
 
 
 @app.command("list")
+@with_gateway
 def list_blocks(
+    client: PerdureClient,
     search: Annotated[str | None, typer.Argument(help="Only those with this word in name or description.")] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the blocks a graph can be built of."""
-    with connect(home, url, api_key) as client:
-        found = [block for block in client.blocks.list() if _matches(block, search)]
+    found = [block for block in client.blocks.list() if _matches(block, search)]
     if as_json:
         print_json(found)
         return
@@ -43,16 +41,10 @@ def list_blocks(
 
 
 @app.command()
-def show(
-    block: IdArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def show(client: PerdureClient, block: IdArgument, as_json: JsonOption = False) -> None:
     """Show a block: what it does, its inputs and outputs."""
-    with connect(home, url, api_key) as client:
-        found = find_block(client, block)
+    found = find_block(client, block)
     if as_json:
         print_json(found)
         return
@@ -66,18 +58,11 @@ def show(
 
 
 @app.command()
-def run(
-    block: IdArgument,
-    inputs: InputsOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def run(client: PerdureClient, block: IdArgument, inputs: InputsOption = None, as_json: JsonOption = False) -> None:
     """Run a block once, outside any graph, and show its outputs."""
     values = parse_inputs(inputs or [])
-    with connect(home, url, api_key) as client:
-        outputs = client.blocks.execute(find_block(client, block).id, values)
+    outputs = client.blocks.execute(find_block(client, block).id, values)
     if as_json:
         print_json(outputs)
     else:

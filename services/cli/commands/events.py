@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from services.cli.connection import connect
+from perdure_client import PerdureClient
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption
-from services.cli.output import PlainTable, print_json, short_time
+from services.cli.options import JsonOption
+from services.cli.output import PlainTable, print_json, print_outcome, short_time
 
 app = typer.Typer(help="See what runs wait for, and send it.", no_args_is_help=True)
 
@@ -15,16 +16,10 @@ RunArgument = Annotated[str, typer.Argument(help="Id of the execution.", show_de
 
 
 @app.command("list")
-def list_events(
-    execution_id: RunArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def list_events(client: PerdureClient, execution_id: RunArgument, as_json: JsonOption = False) -> None:
     """List the events a run waits for, the longest wait first."""
-    with connect(home, url, api_key) as client:
-        found = client.events.awaited(execution_id)
+    found = client.events.awaited(execution_id)
     if as_json:
         print_json(found.items)
         return
@@ -36,23 +31,18 @@ def list_events(
 
 
 @app.command()
+@with_gateway
 def send(
+    client: PerdureClient,
     execution_id: RunArgument,
     name: Annotated[str, typer.Argument(help="Name of the event.", show_default=False)],
     data: Annotated[str, typer.Option("--data", help="Payload: JSON or text, or @file.")] = "null",
     waiting: Annotated[
         str | None, typer.Option("--waiting", help="Node execution that gets it, if several wait.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send an event to a run; the longest wait for it gets it."""
     payload = parse_inputs([f"data={data}"])["data"]
-    with connect(home, url, api_key) as client:
-        done = client.events.send(execution_id, name, payload, node_exec_id=waiting)
-    if as_json:
-        print_json(done)
-    else:
-        typer.echo(f"Node execution {done.node_exec_id} has got the event.")
+    done = client.events.send(execution_id, name, payload, node_exec_id=waiting)
+    print_outcome(done, f"Node execution {done.node_exec_id} has got the event.", as_json=as_json)

@@ -8,11 +8,11 @@ import typer
 
 from models.errors import InvalidRequestError
 from perdure_client import PerdureClient
-from perdure_client.models import Control, GraphExecutionMeta
-from services.cli.connection import connect
+from perdure_client.models import GraphExecutionMeta
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption
-from services.cli.output import PlainTable, print_json, short_time
+from services.cli.options import JsonOption
+from services.cli.output import PlainTable, print_json, print_outcome, short_time
 
 app = typer.Typer()
 
@@ -27,102 +27,83 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command()
+@with_gateway
 def pause(
-    execution_id: RunArgument,
-    reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, execution_id: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False
 ) -> None:
     """Start nothing new in a run until it is resumed; blocks that run may finish."""
-    with connect(home, url, api_key) as client:
-        _print_run(client.executions.pause(execution_id, reason=reason), as_json=as_json)
+    _print_run(client.executions.pause(execution_id, reason=reason), as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def resume(
-    execution_id: RunArgument,
-    reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, execution_id: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False
 ) -> None:
     """Let a paused run go on."""
-    with connect(home, url, api_key) as client:
-        _print_run(client.executions.resume(execution_id, reason=reason), as_json=as_json)
+    _print_run(client.executions.resume(execution_id, reason=reason), as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def release(
-    execution_id: RunArgument,
-    reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, execution_id: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False
 ) -> None:
     """End a run that is held because nodes have failed."""
-    with connect(home, url, api_key) as client:
-        _print_done(client.executions.release(execution_id, reason=reason), "The run ends now.", as_json=as_json)
+    print_outcome(client.executions.release(execution_id, reason=reason), "The run ends now.", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def retry(
+    client: PerdureClient,
     execution_id: RunArgument,
     node: NodeArgument,
     reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a failed node execution again: it calls, and costs, again."""
-    with connect(home, url, api_key) as client:
-        done = client.executions.retry_node(execution_id, _find_node(client, execution_id, node), reason=reason)
-    _print_done(done, "The node runs again.", as_json=as_json)
+    done = client.executions.retry_node(execution_id, _find_node(client, execution_id, node), reason=reason)
+    print_outcome(done, "The node runs again.", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def skip(
+    client: PerdureClient,
     execution_id: RunArgument,
     node: NodeArgument,
     reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a node execution without outputs."""
-    with connect(home, url, api_key) as client:
-        done = client.executions.skip_node(execution_id, _find_node(client, execution_id, node), reason=reason)
-    _print_done(done, "The node is skipped.", as_json=as_json)
+    done = client.executions.skip_node(execution_id, _find_node(client, execution_id, node), reason=reason)
+    print_outcome(done, "The node is skipped.", as_json=as_json)
 
 
 @app.command("set-output")
+@with_gateway
 def set_output(
+    client: PerdureClient,
     execution_id: RunArgument,
     node: NodeArgument,
     outputs: Annotated[
         list[str], typer.Option("--output", "-o", help="pin=value (JSON or text) or pin=@file; repeat for more.")
     ],
     reason: ReasonOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a node execution with given outputs, in the order they are named."""
     values = [pair for given in outputs for pair in parse_inputs([given]).items()]
-    with connect(home, url, api_key) as client:
-        found = _find_node(client, execution_id, node)
-        done = client.executions.set_output(execution_id, found, values, reason=reason)
-    _print_done(done, "The outputs are set.", as_json=as_json)
+    found = _find_node(client, execution_id, node)
+    done = client.executions.set_output(execution_id, found, values, reason=reason)
+    print_outcome(done, "The outputs are set.", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def extend(
+    client: PerdureClient,
     execution_id: RunArgument,
     until: Annotated[
         str | None, typer.Option("--until", help="New end, such as 2030-01-31T18:00 (local time, or with +02:00).")
@@ -136,32 +117,22 @@ def extend(
     node: Annotated[
         str | None, typer.Option("--node", help="Node whose further attempts get the time, instead of the run.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move the deadline of a run, of what a node execution waits for, or of a node."""
     seconds = None if duration is None else _seconds(duration)
     end = None if until is None else _instant(until)
-    with connect(home, url, api_key) as client:
-        done = client.executions.extend_deadline(
-            execution_id, until=end, timeout_seconds=seconds, node_exec_id=waiting, node_id=node
-        )
-    _print_done(done, "The deadline is moved.", as_json=as_json)
+    done = client.executions.extend_deadline(
+        execution_id, until=end, timeout_seconds=seconds, node_exec_id=waiting, node_id=node
+    )
+    print_outcome(done, "The deadline is moved.", as_json=as_json)
 
 
 @app.command()
-def controls(
-    execution_id: RunArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def controls(client: PerdureClient, execution_id: RunArgument, as_json: JsonOption = False) -> None:
     """List who did what to a run, oldest first."""
-    with connect(home, url, api_key) as client:
-        found = client.executions.controls(execution_id)
+    found = client.executions.controls(execution_id)
     if as_json:
         print_json(found.items)
         return
@@ -183,17 +154,7 @@ def _find_node(client: PerdureClient, execution_id: str, text: str) -> str:
 
 
 def _print_run(run: GraphExecutionMeta, *, as_json: bool) -> None:
-    if as_json:
-        print_json(run)
-    else:
-        typer.echo(f"The run is {run.status}{', paused' if run.paused_at else ''}.")
-
-
-def _print_done(done: Control, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(done)
-    else:
-        typer.echo(text)
+    print_outcome(run, f"The run is {run.status}{', paused' if run.paused_at else ''}.", as_json=as_json)
 
 
 def _seconds(text: str) -> float:

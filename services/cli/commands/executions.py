@@ -8,9 +8,9 @@ from rich.text import Text
 
 from perdure_client import PerdureClient
 from perdure_client.models import GraphExecutionMeta
-from services.cli.connection import connect
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import COLOURS, PlainTable, confirm, print_json, short_time
+from services.cli.gateway_command import with_gateway
+from services.cli.options import JsonOption, YesOption
+from services.cli.output import COLOURS, PlainTable, confirm, print_json, print_outcome, short_time
 from services.cli.run_view import print_result
 from services.cli.tail import tail_execution
 
@@ -20,7 +20,9 @@ IdArgument = Annotated[str, typer.Argument(help="Id of the execution.", show_def
 
 
 @app.command("list")
+@with_gateway
 def list_executions(
+    client: PerdureClient,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=250, help="How many, newest first.")] = 20,
     graph_id: Annotated[str | None, typer.Option("--graph", help="Only runs of this graph; 100 at most.")] = None,
     query: Annotated[
@@ -29,24 +31,20 @@ def list_executions(
             "--query", "-q", help="Only runs that this finds, such as 'status = FAILED created > -24h'.", metavar="TEXT"
         ),
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List your runs, newest first.
 
     What a query can ask for is in docs/execution-queries.md.
     """
-    with connect(home, url, api_key) as client:
-        if graph_id is None:
-            found = client.executions.list(query=query, page_size=limit)
-        else:
-            found = client.executions.list_of_graph(graph_id, query=query, page_size=min(limit, 100))
-        if as_json:
-            print_json(found.items)
-            return
-        names = _graph_names(client) if found.items else {}
+    if graph_id is None:
+        found = client.executions.list(query=query, page_size=limit)
+    else:
+        found = client.executions.list_of_graph(graph_id, query=query, page_size=min(limit, 100))
+    if as_json:
+        print_json(found.items)
+        return
+    names = _graph_names(client) if found.items else {}
     table = PlainTable("id", "graph", "status", "failed", "started", cut=("graph",))
     for execution in found:
         table.add(*_row(execution, names))
@@ -54,16 +52,10 @@ def list_executions(
 
 
 @app.command()
-def show(
-    execution_id: IdArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def show(client: PerdureClient, execution_id: IdArgument, as_json: JsonOption = False) -> None:
     """Show a run: status, outputs, what failed."""
-    with connect(home, url, api_key) as client:
-        execution = client.executions.get(execution_id, node_limit=5_000 if as_json else 1)
+    execution = client.executions.get(execution_id, node_limit=5_000 if as_json else 1)
     if as_json:
         print_json(execution)
     else:
@@ -71,67 +63,45 @@ def show(
 
 
 @app.command()
+@with_gateway
 def tail(
+    client: PerdureClient,
     execution_id: IdArgument,
     new: Annotated[bool, typer.Option("--new", help="Leave out what has happened before.")] = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, and nothing else.")] = False,
 ) -> None:
     """Follow a run to its end: one line per event, from its start on.
 
     Exit code: 0 completed, 1 failed or terminated, 130 interrupted (the run goes on).
     """
-    with connect(home, url, api_key) as client:
-        code = tail_execution(client, execution_id, new=new, as_json=as_json)
+    code = tail_execution(client, execution_id, new=new, as_json=as_json)
     raise typer.Exit(code)
 
 
 @app.command()
-def stop(
-    execution_id: IdArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def stop(client: PerdureClient, execution_id: IdArgument, as_json: JsonOption = False) -> None:
     """End a run; blocks that run may finish within 30 seconds."""
-    with connect(home, url, api_key) as client:
-        _end(client, execution_id, how="stop", as_json=as_json)
+    _end(client, execution_id, how="stop", as_json=as_json)
 
 
 @app.command()
-def cancel(
-    execution_id: IdArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def cancel(client: PerdureClient, execution_id: IdArgument, as_json: JsonOption = False) -> None:
     """End a run at once; blocks that run are cancelled."""
-    with connect(home, url, api_key) as client:
-        _end(client, execution_id, how="cancel", as_json=as_json)
+    _end(client, execution_id, how="cancel", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def delete(
-    execution_id: IdArgument,
-    yes: YesOption = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, execution_id: IdArgument, yes: YesOption = False, as_json: JsonOption = False
 ) -> None:
     """Delete a run; one that goes on is stopped first."""
-    with connect(home, url, api_key) as client:
-        execution = client.executions.get(execution_id, node_limit=1)
-        confirm(f"Delete run {execution.id} ({execution.status})?", yes=yes)
-        client.executions.delete(execution.id)
-    if as_json:
-        print_json({"deleted": execution.id})
-    else:
-        typer.echo("The run is deleted.")
+    execution = client.executions.get(execution_id, node_limit=1)
+    confirm(f"Delete run {execution.id} ({execution.status})?", yes=yes)
+    client.executions.delete(execution.id)
+    print_outcome({"deleted": execution.id}, "The run is deleted.", as_json=as_json)
 
 
 def _graph_names(client: PerdureClient) -> dict[str, str]:

@@ -8,13 +8,15 @@ import typer
 from rich.console import Console
 
 from models.errors import InvalidRequestError
+from perdure_client import PerdureClient
 from services.cli.connection import connect
 from services.cli.exit_codes import FAILED
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import graph_in, read_export, read_graph
 from services.cli.graph_view import print_diff, print_graph, print_validation
 from services.cli.import_view import print_import_report
 from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import PlainTable, confirm, print_json, short_time
+from services.cli.output import PlainTable, confirm, print_json, print_outcome, short_time
 
 app = typer.Typer(help="Save, read and delete graphs and their versions.", no_args_is_help=True)
 
@@ -25,16 +27,14 @@ VersionArgument = Annotated[int, typer.Argument(min=1, help="Number of the versi
 
 
 @app.command("list")
+@with_gateway
 def list_graphs(
+    client: PerdureClient,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=250, help="How many.")] = 250,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List your graphs, each with its active version."""
-    with connect(home, url, api_key) as client:
-        found = client.graphs.list(page_size=limit)
+    found = client.graphs.list(page_size=limit)
     if as_json:
         print_json(found.items)
         return
@@ -47,17 +47,12 @@ def list_graphs(
 
 
 @app.command()
+@with_gateway
 def show(
-    graph_id: IdArgument,
-    version: VersionOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, graph_id: IdArgument, version: VersionOption = None, as_json: JsonOption = False
 ) -> None:
     """Show a graph: inputs, outputs, nodes."""
-    with connect(home, url, api_key) as client:
-        graph = client.graphs.get(graph_id, version=version)
+    graph = client.graphs.get(graph_id, version=version)
     if as_json:
         print_json(graph)
     else:
@@ -102,20 +97,14 @@ def import_graph(
 
 
 @app.command()
-def validate(
-    file: FileArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def validate(client: PerdureClient, file: FileArgument, as_json: JsonOption = False) -> None:
     """Check a graph without saving it.
 
     Exit code: 0 if it can be saved and run, else 1.
     """
     content = read_graph(file)
-    with connect(home, url, api_key) as client:
-        found = client.graphs.validate(content)
+    found = client.graphs.validate(content)
     if as_json:
         print_json(found)
     else:
@@ -125,21 +114,19 @@ def validate(
 
 
 @app.command()
+@with_gateway
 def export(
+    client: PerdureClient,
     graph_id: IdArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; stdout by default.")] = None,
     version: VersionOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a graph and the graphs it runs as JSON that imports again, without secrets and without your user id.
 
     What nodes hold as other constants is in it: look before you give it away.
     """
-    with connect(home, url, api_key) as client:
-        graph = client.graphs.get(graph_id, version=version, for_export=True)
+    graph = client.graphs.get(graph_id, version=version, for_export=True)
     content = graph.model_dump(mode="json")
     if output is None:
         print_json(content)
@@ -152,37 +139,29 @@ def export(
 
 
 @app.command()
-def delete(
-    graph_id: IdArgument,
-    yes: YesOption = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def delete(client: PerdureClient, graph_id: IdArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Delete a graph with all its versions; its runs are stopped first."""
-    with connect(home, url, api_key) as client:
-        graph = client.graphs.get(graph_id)
-        confirm(f"Delete {graph.name!r} with all its versions, and stop its runs?", yes=yes)
-        versions = client.graphs.delete(graph.id)
-    if as_json:
-        print_json({"deleted": graph.id, "version_counts": versions})
-    else:
-        typer.echo(f"{graph.name!r} is deleted ({versions} version{'' if versions == 1 else 's'}).")
+    graph = client.graphs.get(graph_id)
+    confirm(f"Delete {graph.name!r} with all its versions, and stop its runs?", yes=yes)
+    versions = client.graphs.delete(graph.id)
+    print_outcome(
+        {"deleted": graph.id, "version_counts": versions},
+        f"{graph.name!r} is deleted ({versions} version{'' if versions == 1 else 's'}).",
+        as_json=as_json,
+    )
 
 
 @app.command()
+@with_gateway
 def versions(
+    client: PerdureClient,
     graph_id: IdArgument,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many, newest first.")] = 25,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the versions of a graph, newest first."""
-    with connect(home, url, api_key) as client:
-        found = client.graphs.versions(graph_id, page_size=limit)
+    found = client.graphs.versions(graph_id, page_size=limit)
     if as_json:
         print_json(found.items)
         return
@@ -196,36 +175,26 @@ def versions(
 
 
 @app.command()
+@with_gateway
 def activate(
-    graph_id: IdArgument,
-    version: VersionArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
+    client: PerdureClient, graph_id: IdArgument, version: VersionArgument, as_json: JsonOption = False
 ) -> None:
     """Choose the version that runs when none is named."""
-    with connect(home, url, api_key) as client:
-        client.graphs.set_active(graph_id, version)
-    if as_json:
-        print_json({"id": graph_id, "active_graph_version": version})
-    else:
-        typer.echo(f"Version {version} is active.")
+    client.graphs.set_active(graph_id, version)
+    print_outcome({"id": graph_id, "active_graph_version": version}, f"Version {version} is active.", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def diff(
+    client: PerdureClient,
     graph_id: IdArgument,
     from_version: VersionArgument,
     to_version: VersionArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what changed between two versions of a graph."""
-    with connect(home, url, api_key) as client:
-        found = client.graphs.diff(graph_id, from_version, to_version)
+    found = client.graphs.diff(graph_id, from_version, to_version)
     if as_json:
         print_json(found)
     else:

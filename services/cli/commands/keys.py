@@ -5,16 +5,19 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from perdure_client import PerdureClient
 from perdure_client.models import Permission
-from services.cli.connection import connect
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption, YesOption
-from services.cli.output import COLOURS, PlainTable, confirm, print_json, short_time
+from services.cli.gateway_command import with_gateway
+from services.cli.options import JsonOption, YesOption
+from services.cli.output import COLOURS, PlainTable, confirm, print_json, print_outcome, short_time
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
 @app.command()
+@with_gateway
 def create(
+    client: PerdureClient,
     name: Annotated[str, typer.Argument(help="What the key is for, for people.", show_default=False)],
     permissions: Annotated[
         list[Permission] | None,
@@ -23,14 +26,10 @@ def create(
         ),
     ] = None,
     description: Annotated[str | None, typer.Option("--description", help="For people.")] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key and print it, this once."""
-    with connect(home, url, api_key) as client:
-        made = client.api_keys.create(name, permissions=permissions or None, description=description)
+    made = client.api_keys.create(name, permissions=permissions or None, description=description)
     if as_json:
         print_json(made)
         return
@@ -43,15 +42,10 @@ def create(
 
 
 @app.command("list")
-def list_keys(
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def list_keys(client: PerdureClient, as_json: JsonOption = False) -> None:
     """List your keys, newest first, revoked ones too."""
-    with connect(home, url, api_key) as client:
-        found = client.api_keys.list()
+    found = client.api_keys.list()
     if as_json:
         print_json(found.items)
         return
@@ -63,20 +57,15 @@ def list_keys(
 
 
 @app.command()
+@with_gateway
 def revoke(
+    client: PerdureClient,
     key_id: Annotated[str, typer.Argument(help="Id of the key, see `perdure keys list`.", show_default=False)],
     yes: YesOption = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a key back for good."""
-    with connect(home, url, api_key) as client:
-        key = client.api_keys.get(key_id)
-        confirm(f"Revoke {key.name!r} (ends in {key.tail}) for good?", yes=yes)
-        key = client.api_keys.revoke(key.id)
-    if as_json:
-        print_json(key)
-    else:
-        typer.echo(f"{key.name!r} is {key.status}.")
+    key = client.api_keys.get(key_id)
+    confirm(f"Revoke {key.name!r} (ends in {key.tail}) for good?", yes=yes)
+    key = client.api_keys.revoke(key.id)
+    print_outcome(key, f"{key.name!r} is {key.status}.", as_json=as_json)

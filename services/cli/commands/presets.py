@@ -5,19 +5,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from perdure_client import PerdureClient
 from perdure_client.models import Preset
-from services.cli.connection import connect
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs
 from services.cli.options import (
-    DEFAULT_HOME,
-    ApiKeyOption,
-    HomeOption,
     InputsOption,
     JsonOption,
-    UrlOption,
     YesOption,
 )
-from services.cli.output import PlainTable, confirm, print_json, short_time
+from services.cli.output import PlainTable, confirm, print_json, print_outcome, short_time
 from services.cli.run_session import RunSession, run_to_its_end
 from services.cli.run_view import shown
 
@@ -27,17 +24,15 @@ IdArgument = Annotated[str, typer.Argument(help="Id of the preset.", show_defaul
 
 
 @app.command("list")
+@with_gateway
 def list_presets(
+    client: PerdureClient,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=50, help="How many, the latest change first.")] = 20,
     graph_id: Annotated[str | None, typer.Option("--graph", help="Only those for this graph.")] = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List your presets, the latest change first."""
-    with connect(home, url, api_key) as client:
-        found = client.presets.list(graph_id=graph_id, page_size=limit)
+    found = client.presets.list(graph_id=graph_id, page_size=limit)
     if as_json:
         print_json(found.items)
         return
@@ -51,16 +46,10 @@ def list_presets(
 
 
 @app.command()
-def show(
-    preset_id: IdArgument,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def show(client: PerdureClient, preset_id: IdArgument, as_json: JsonOption = False) -> None:
     """Show a preset: its graph and its values."""
-    with connect(home, url, api_key) as client:
-        preset = client.presets.get(preset_id)
+    preset = client.presets.get(preset_id)
     if as_json:
         print_json(preset)
         return
@@ -70,7 +59,9 @@ def show(
 
 
 @app.command()
+@with_gateway
 def create(
+    client: PerdureClient,
     name: Annotated[str, typer.Argument(help="What people call it.", show_default=False)],
     graph_id: Annotated[str | None, typer.Option("--graph", help="The graph it is for.")] = None,
     version: Annotated[
@@ -82,9 +73,6 @@ def create(
     inputs: InputsOption = None,
     description: Annotated[str, typer.Option("--description", help="For people.")] = "",
     inactive: Annotated[bool, typer.Option("--inactive", help="Save it, but do not let it run yet.")] = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Save values for a graph, or those of a run, and print the id."""
@@ -93,54 +81,34 @@ def create(
     if execution_id is not None and (version is not None or inputs):
         raise typer.BadParameter("--from-run takes version and inputs of the run: leave out --version and --input.")
     values = parse_inputs(inputs or [])
-    with connect(home, url, api_key) as client:
-        if execution_id is not None:
-            preset = client.presets.create_from_run(execution_id, name, description=description, is_active=not inactive)
-        else:
-            assert graph_id is not None
-            preset = client.presets.create(
-                graph_id,
-                version or client.graphs.get(graph_id).version,
-                name,
-                inputs=values,
-                description=description,
-                is_active=not inactive,
-            )
-    if as_json:
-        print_json(preset)
+    if execution_id is not None:
+        preset = client.presets.create_from_run(execution_id, name, description=description, is_active=not inactive)
     else:
-        typer.echo(f"{preset.id} {preset.name}")
+        assert graph_id is not None
+        preset = client.presets.create(
+            graph_id,
+            version or client.graphs.get(graph_id).version,
+            name,
+            inputs=values,
+            description=description,
+            is_active=not inactive,
+        )
+    print_outcome(preset, f"{preset.id} {preset.name}", as_json=as_json)
 
 
 @app.command()
-def delete(
-    preset_id: IdArgument,
-    yes: YesOption = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def delete(client: PerdureClient, preset_id: IdArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Delete a preset; runs that it started stay."""
-    with connect(home, url, api_key) as client:
-        preset = client.presets.get(preset_id)
-        confirm(f"Delete preset {preset.name!r}?", yes=yes)
-        client.presets.delete(preset.id)
-    if as_json:
-        print_json({"deleted": preset.id})
-    else:
-        typer.echo("The preset is deleted.")
+    preset = client.presets.get(preset_id)
+    confirm(f"Delete preset {preset.name!r}?", yes=yes)
+    client.presets.delete(preset.id)
+    print_outcome({"deleted": preset.id}, "The preset is deleted.", as_json=as_json)
 
 
 @app.command()
-def run(
-    preset_id: IdArgument,
-    inputs: InputsOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def run(client: PerdureClient, preset_id: IdArgument, inputs: InputsOption = None, as_json: JsonOption = False) -> None:
     """Run the graph of a preset with its values, show live progress and the outputs.
 
     Inputs given here win over those of the preset.
@@ -148,9 +116,8 @@ def run(
     Exit code: 0 completed, 1 failed or refused, 130 interrupted (Ctrl-C stops the run).
     """
     values = parse_inputs(inputs or [])
-    with connect(home, url, api_key) as client:
-        session = RunSession(client, console=Console(stderr=as_json))
-        run_to_its_end(session, lambda: session.start_preset(preset_id, values), as_json=as_json)
+    session = RunSession(client, console=Console(stderr=as_json))
+    run_to_its_end(session, lambda: session.start_preset(preset_id, values), as_json=as_json)
 
 
 def _lines(preset: Preset) -> list[str]:

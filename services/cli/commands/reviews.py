@@ -7,11 +7,11 @@ from rich.text import Text
 
 from models.errors import NotFoundError
 from perdure_client import PerdureClient
-from perdure_client.models import Review, ReviewAction
-from services.cli.connection import connect
+from perdure_client.models import Review
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, JsonOption, UrlOption
-from services.cli.output import COLOURS, PlainTable, json_text, print_json, short_time
+from services.cli.options import JsonOption
+from services.cli.output import COLOURS, PlainTable, json_text, print_json, print_outcome, short_time
 
 app = typer.Typer(help="See and decide what waits for a person.", no_args_is_help=True)
 
@@ -26,20 +26,18 @@ _PAGE = 100
 
 
 @app.command("list")
+@with_gateway
 def list_reviews(
+    client: PerdureClient,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many, newest first.")] = 20,
     run: RunOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what waits for your decision."""
-    with connect(home, url, api_key) as client:
-        if run is None:
-            found = client.reviews.pending(page_size=limit)
-        else:
-            found = client.reviews.of_execution(run, page_size=limit)
+    if run is None:
+        found = client.reviews.pending(page_size=limit)
+    else:
+        found = client.reviews.of_execution(run, page_size=limit)
     if as_json:
         print_json(found.items)
         return
@@ -52,17 +50,10 @@ def list_reviews(
 
 
 @app.command()
-def show(
-    review_id: IdArgument,
-    run: RunOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@with_gateway
+def show(client: PerdureClient, review_id: IdArgument, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Show what is to be decided; with --run also what was."""
-    with connect(home, url, api_key) as client:
-        review = _find(client, review_id, run)
+    review = _find(client, review_id, run)
     if as_json:
         print_json(review)
         return
@@ -75,38 +66,34 @@ def show(
 
 
 @app.command()
+@with_gateway
 def approve(
+    client: PerdureClient,
     review_id: IdArgument,
     message: MessageOption = "",
     data: DataOption = None,
     auto_approve: Annotated[
         bool, typer.Option("--auto-approve", help="Approve further executions of the same node in this run, too.")
     ] = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Approve what waits."""
-    with connect(home, url, api_key) as client:
-        done = client.reviews.approve(review_id, message=message, data=_value(data), auto_approve_future=auto_approve)
-    _print_done(done, "Approved.", as_json=as_json)
+    done = client.reviews.approve(review_id, message=message, data=_value(data), auto_approve_future=auto_approve)
+    print_outcome(done, "Approved.", as_json=as_json)
 
 
 @app.command()
+@with_gateway
 def reject(
+    client: PerdureClient,
     review_id: IdArgument,
     message: MessageOption = "",
     data: DataOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Reject what waits."""
-    with connect(home, url, api_key) as client:
-        done = client.reviews.reject(review_id, message=message, data=_value(data))
-    _print_done(done, "Rejected.", as_json=as_json)
+    done = client.reviews.reject(review_id, message=message, data=_value(data))
+    print_outcome(done, "Rejected.", as_json=as_json)
 
 
 def _find(client: PerdureClient, review_id: str, run: str | None) -> Review:
@@ -131,10 +118,3 @@ def _about(review: Review) -> str:
 
 def _value(data: str | None) -> Any:
     return None if data is None else parse_inputs([f"data={data}"])["data"]
-
-
-def _print_done(done: ReviewAction, text: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(done)
-    else:
-        typer.echo(text)

@@ -7,17 +7,20 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from perdure_client import PerdureClient
 from perdure_client.models import GraphExecutionMeta
-from services.cli.connection import connect
+from services.cli.gateway_command import with_gateway
 from services.cli.graph_files import parse_inputs, read_graph
-from services.cli.options import DEFAULT_HOME, ApiKeyOption, HomeOption, InputsOption, JsonOption, UrlOption
+from services.cli.options import InputsOption, JsonOption
 from services.cli.run_session import RunSession, run_to_its_end, start_and_leave
 
 app = typer.Typer()
 
 
 @app.command()
+@with_gateway
 def run(
+    client: PerdureClient,
     graph: Annotated[
         str | None, typer.Argument(help="Graph JSON file, or the id of a graph that is saved.", show_default=False)
     ] = None,
@@ -26,9 +29,6 @@ def run(
     ] = None,
     inputs: InputsOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the run and leave it alone.")] = False,
-    home: HomeOption = DEFAULT_HOME,
-    url: UrlOption = None,
-    api_key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Upload a graph, or take a saved one or a preset; run it, show live progress and its outputs.
@@ -39,21 +39,20 @@ def run(
         raise typer.BadParameter("Name either a graph or a preset (--preset).")
     values = parse_inputs(inputs or [])
     content = read_graph(Path(graph)) if graph is not None and not is_id(graph) else None
-    with connect(home, url, api_key) as client:
-        session = RunSession(client, console=Console(stderr=as_json))
+    session = RunSession(client, console=Console(stderr=as_json))
 
-        def start() -> GraphExecutionMeta:
-            if content is not None:
-                return session.start(content, values)
-            if graph is not None:
-                return session.start_saved(graph, values)
-            assert preset_id is not None, "one of the two is given"
-            return session.start_preset(preset_id, values)
+    def start() -> GraphExecutionMeta:
+        if content is not None:
+            return session.start(content, values)
+        if graph is not None:
+            return session.start_saved(graph, values)
+        assert preset_id is not None, "one of the two is given"
+        return session.start_preset(preset_id, values)
 
-        if detach:
-            start_and_leave(session, start, as_json=as_json)
-        else:
-            run_to_its_end(session, start, as_json=as_json)
+    if detach:
+        start_and_leave(session, start, as_json=as_json)
+    else:
+        run_to_its_end(session, start, as_json=as_json)
 
 
 def is_id(text: str) -> bool:

@@ -5,7 +5,7 @@ import typer
 from infra.crypto import new_key
 from infra.env_example import list_settings, render_env_example
 from services.cli.options import JsonOption
-from services.cli.output import print_json
+from services.cli.output import print_json, print_outcome
 
 app = typer.Typer()
 
@@ -23,7 +23,4 @@ def settings(as_json: JsonOption = False) -> None:
 def keygen(as_json: JsonOption = False) -> None:
     """Print a new value for ENCRYPTION_KEYS."""
     keys = new_key()
-    if as_json:
-        print_json({"encryption_keys": keys})
-    else:
-        typer.echo(keys)
+    print_outcome({"encryption_keys": keys}, keys, as_json=as_json)

@@ -8,7 +8,7 @@ import typer
 
 from infra.settings import read_settings
 from services.cli.options import DEFAULT_HOME, HomeOption, JsonOption
-from services.cli.output import print_json
+from services.cli.output import print_json, print_outcome
 from services.cli.secret_input import ask_password as ask_for_password
 from services.cli.secret_input import first_line_of_stdin
 from services.cli.stack_settings import stack_settings
@@ -91,10 +91,11 @@ def set_password(
     password = _read_password(stdin=password_stdin, ask=not password_stdin) or ""
     settings = read_settings(stack_settings(home))
     user = asyncio.run(set_account_password(settings, email=email, password=password, now=datetime.now(UTC)))
-    if as_json:
-        print_json({"id": user.id, "email": user.email})
-    else:
-        typer.echo(f"{user.email} ({user.id}) has another password and is logged out.")
+    print_outcome(
+        {"id": user.id, "email": user.email},
+        f"{user.email} ({user.id}) has another password and is logged out.",
+        as_json=as_json,
+    )
 
 
 def _read_password(*, stdin: bool, ask: bool) -> str | None:
