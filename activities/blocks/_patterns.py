@@ -27,6 +27,7 @@ _NOT_SPACE: Final = (
     r"\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff}"
 )
 _FLAGS = re.compile(r"\(\?([aiLmsux]+)(?=[):])")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _LACKING: Final = {
     "(?=": "look-ahead",
     "(?!": "look-ahead",
@@ -154,7 +155,7 @@ class _Translation:
     _is_multiline: bool = False
 
     def translate(self) -> str:
-        flags = "".join(_FLAGS.findall(self.source))
+        flags = "".join(_FLAGS.findall(_ESCAPED.sub("_", self.source)))
         self._is_ascii = "a" in flags
         self._is_multiline = "m" in flags
         if "x" in flags:

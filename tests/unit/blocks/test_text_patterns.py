@@ -118,6 +118,15 @@ async def test_extractions_are_limited() -> None:
     assert emissions[-1] == ("matched_count", 1_000)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [(r"(\(?x)", "(x"), (r"(\(?x)", "x"), (r"(\(?a)\w+", "aé"), (r"(\(?m)\nb$", "m\nb"), (r"(\.?x)", ".x")],
+)
+async def test_an_escaped_parenthesis_sets_no_flag(pattern: str, text: str) -> None:
+    found_first, *_ = await run_block(ExtractTextInformationBlock, {"text": text, "pattern": pattern})
+    assert found_first == ("positive", text)
+
+
 LIKE_PYTHON = [
     *(r"\w+", r"[^\W_]+", r"[^\W\d_]+", r"\W+", r"[\W]+", r"\S+", r"[\s\S]", r"[^\S]+", r"\d+\Z", r"abc$", r"(a$)"),
     *(r"a{,2}b", r"[\b]", r"\w*", r"(?i)ÄB", r"(?u)\w", r"(?a)\w+", r"(?m)^\w+$", r"(?P<x>a)(b)?", r"\u00e9", r"\xe9"),
