@@ -245,7 +245,6 @@ class Block(ABC, Generic[InputT]):
             BlockError: the node execution fails with this message. Any other exception fails it too.
                 Yielding on `error` does the same.
         """
-        raise NotImplementedError
 
     @classmethod
     def name(cls) -> str:
@@ -323,8 +322,7 @@ class WaitingBlock(Block[InputT]):
         Raises:
             BlockError: the node execution fails with this message.
         """
-        raise NotImplementedError
 
     def resume(self, input: InputT, end: WaitEnd, context: BlockContext) -> AsyncIterator[Emission]:
         """Yields `(pin, value)` pairs after the wait; as `run`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name()} waits for more than time, and does not say what it emits then.")
