@@ -79,22 +79,22 @@ class SubGraphs(NamedTuple):
 async def load_sub_graphs(
     graph: Graph, find: Callable[[GraphReference], Awaitable[Graph | None]], *, max_bytes: int = MAX_SUB_GRAPH_BYTES
 ) -> SubGraphs:
-    """The graphs that `graph` runs, directly or through others, nearest first; each id once, the graph itself never.
+    """The graphs that `graph` runs, directly or through others, nearest first: each version once, itself never.
 
     Args:
         find: reads a graph its owner has, or None.
     """
-    seen = {graph.id}
+    seen = {GraphReference(graph.id, graph.version)}
     found: list[Graph] = []
     waiting = deque(references_of(graph))
     size = 0
     while waiting:
         reference = waiting.popleft()
-        if reference.version is None or reference.graph_id in seen:
+        if reference.version is None or reference in seen:
             continue
         if len(seen) > MAX_SUB_GRAPHS or size > max_bytes:
             return SubGraphs(tuple(found), complete=False)
-        seen.add(reference.graph_id)
+        seen.add(reference)
         sub_graph = await find(reference)
         if sub_graph is not None:
             found.append(sub_graph)

@@ -101,6 +101,18 @@ async def test_our_examples_come_in_again_as_they_were(gateway: Gateway, make: A
         assert not shared
 
 
+async def test_each_version_that_is_run_comes_along(gateway: Gateway) -> None:
+    async with gateway.user() as client, gateway.user() as other:
+        child = await save(client, echo_graph_body(name="First"))
+        await client.put(f"/api/graphs/{child}", json=echo_graph_body(name="Second"))
+        of_version = ({"graph_id": child, "graph_version": version, "inputs": {}} for version in (1, 2))
+        body = export([(f"run {i}", AGENT_EXECUTOR_BLOCK_ID, node) for i, node in enumerate(of_version, start=1)])
+        first = await exported(client, await take_in(client, body))
+        second = await exported(other, await take_in(other, first))
+        names = {one["id"]: one["name"] for one in second["sub_graphs"]}
+        assert [names[node["input_default"]["graph_id"]] for node in second["nodes"]] == ["First", "Second"]
+
+
 async def test_an_export_has_the_form_of_the_platforms(gateway: Gateway) -> None:
     async with gateway.user("an-exporter") as client:
         graph = await exported(client, await take_in(client, team_export()))

@@ -49,6 +49,15 @@ async def test_graphs_are_read_nearest_first_and_circles_end() -> None:
     assert sorted(store.asked) == ["a", "b", "c", "lost"]
 
 
+async def test_every_version_that_is_run_is_read() -> None:
+    """What is missing in an export would be another version after the import."""
+    older, newer = graph_of("a"), graph_of("a").model_copy(update={"version": 2})
+    earlier_self = graph_of("root")
+    root = graph_of("root", agent("1", "a", 2), agent("2", "a", 1), agent("3", "root", 1), agent("4", "root", 3))
+    found = await load_sub_graphs(root.model_copy(update={"version": 3}), Store(older, newer, earlier_self, root).find)
+    assert [(graph.id, graph.version) for graph in found.graphs] == [("a", 2), ("a", 1), ("root", 1)]
+
+
 async def test_very_many_references_are_not_all_followed() -> None:
     store = Store()
     root = graph_of("root", *(agent(str(i), f"graph {i}") for i in range(1000)))
