@@ -83,6 +83,14 @@ async def test_a_bearer_token_becomes_a_session_and_a_key_does_not(gateway: Gate
         assert (await client.post("/api/auth/session", json={"email": "a@example.com"})).status_code == 400
 
 
+async def test_a_session_does_not_become_another_one(gateway: Gateway, person: Person) -> None:
+    async with browser(gateway) as client:
+        made = await log_in(client, person)
+        again = await client.post("/api/auth/session", headers={"Authorization": "Basic eDp5"})
+        assert_refused(again, 401, "UNAUTHENTICATED")
+        assert (await client.get("/api/auth/session")).json()["session"]["id"] == made["session"]["id"]
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

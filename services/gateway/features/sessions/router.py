@@ -39,9 +39,13 @@ async def _who(request: Request, body: SessionIn | None, container: GatewayConta
         raise InvalidRequestError("Send both an address and a password, or neither and a bearer token.")
     if body is not None and body.email is not None and body.password is not None:
         return await SignIn(container).check_login(body.email, body.password.get_secret_value(), origin)
+    missing = UnauthenticatedError("Send an address and a password, or a bearer token.")
     if not request.headers.get("Authorization"):
-        raise UnauthenticatedError("Send an address and a password, or a bearer token.")
+        raise missing
     principal = (await identify(request, container)).demand()
+    if principal.session is not None:
+        # Beside its cookie the header was no bearer token; a session must not outlive its end in another one.
+        raise missing
     if not principal.is_person:
         raise ForbiddenError("An API key cannot do this. Log in instead.")
     await AuthEvents(container.units, container.clock).record(
