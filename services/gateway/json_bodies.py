@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from fastapi import Request, Response
@@ -126,9 +127,11 @@ class JsonRoute(APIRoute):
 
     async def may_send(self, request: Request) -> bool:
         """Whether the caller's body is worth reading: on routes that only known users may call, whether it is one."""
-        if not any(_asks_who(dependant) for dependant in _all_of(self.dependant)):
-            return True
-        return (await identify(request, container_of(request))).principal is not None
+        return not self._asks_who or (await identify(request, container_of(request))).principal is not None
+
+    @cached_property
+    def _asks_who(self) -> bool:
+        return any(_asks_who(dependant) for dependant in _all_of(self.dependant))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
