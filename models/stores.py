@@ -53,8 +53,6 @@ class UserStore(UserDirectory, Protocol):
 
 
 class ApiKeyStore(Protocol):
-    async def find_by_hash(self, key_hash: str) -> ApiKey | None: ...
-
     async def ensure(self, key: ApiKey) -> None:
         """Inserts a key; one with the same hash becomes equal to it, but keeps its id."""
         ...

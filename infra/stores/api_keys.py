@@ -24,10 +24,6 @@ class SqlApiKeyStore:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_by_hash(self, key_hash: str) -> ApiKey | None:
-        row = (await self._session.scalars(select(ApiKeyRow).where(col(ApiKeyRow.hash) == key_hash))).one_or_none()
-        return to_api_key(row) if row else None
-
     async def ensure(self, key: ApiKey) -> None:
         values = {**key.model_dump(exclude={"permissions"}), "permissions": sorted(key.permissions)}
         kept = ("id", "hash", "created_at", "last_used_at")

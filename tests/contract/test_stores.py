@@ -266,7 +266,7 @@ async def test_api_keys_are_changed_only_by_their_owner(units: UnitOfWorkFactory
     )
     async with units() as unit:
         await unit.api_keys.ensure(key)
-        assert await unit.api_keys.find_by_hash(made.hash) == key
+        assert await unit.api_keys.get(user_id, key.id) == key
         assert (await unit.api_keys.list_of_user(stranger, PageRequest())).items == ()
         changed = await unit.api_keys.set_permissions(user_id, key.id, frozenset({Permission.READ_GRAPH}))
         assert changed.permissions == {Permission.READ_GRAPH}

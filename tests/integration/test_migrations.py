@@ -99,9 +99,9 @@ async def test_the_developers_key_is_made_once_and_renewed(database_url: str) ->
             await unit.api_keys.set_status(UserId("dev"), key.id, ApiKeyStatus.REVOKED, now=key.created_at)
         await ensure_dev_api_key(url, user_id="dev", raw_key=raw)
         async with UnitsOfWork(database)() as unit:
-            found = await unit.api_keys.find_by_hash(key.hash)
-            assert found is not None
+            (found,) = (await unit.api_keys.list_of_user(UserId("dev"), PageRequest())).items
             assert (found.id, found.status, found.revoked_at) == (key.id, ApiKeyStatus.ACTIVE, None)
+            assert found.hash == key.hash
         await database.close()
 
 
