@@ -35,12 +35,16 @@ class SmtpMailer:
     """
 
     def __init__(self, url: str, *, sender: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # which quotes what may be part of a password
+            parts, host, port = urlsplit(""), None, None
+        if parts.scheme not in ("smtp", "smtps") or not host:
             raise ConfigurationError("SMTP_URL must look like smtp://user:password@host:587 or smtps://...:465.")
         self._tls_first = parts.scheme == "smtps"
-        self._host = parts.hostname
-        self._port = parts.port or (465 if self._tls_first else 587)
+        self._host = host
+        self._port = port or (465 if self._tls_first else 587)
         self._user = unquote(parts.username or "")
         self._password = unquote(parts.password or "")
         self._sender = sender

@@ -11,7 +11,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from infra.settings import RedisSettings
-from models.errors import InvalidRequestError, ServiceUnavailableError
+from models.errors import ConfigurationError, InvalidRequestError, ServiceUnavailableError
 from models.events import ExecutionEvent
 from models.ids import GraphExecId
 
@@ -51,9 +51,14 @@ def connect(settings: RedisSettings, *, max_connections: int | None = None) -> "
 
     Args:
         max_connections: a command beyond them fails at once; None: as many as the library allows.
+
+    Raises:
+        ConfigurationError: REDIS_URL is none.
     """
-    url = settings.redis_url.get_secret_value()
-    return Redis.from_url(url, **_OPTIONS, max_connections=max_connections, retry=_retry())
+    with _hiding_address():
+        return Redis.from_url(
+            settings.redis_url.get_secret_value(), **_OPTIONS, max_connections=max_connections, retry=_retry()
+        )
 
 
 def connect_queueing(settings: RedisSettings, *, max_connections: int) -> "Redis":
@@ -61,14 +66,26 @@ def connect_queueing(settings: RedisSettings, *, max_connections: int) -> "Redis
 
     Commands that wait for events may hold all connections of another client, and must not hold up these.
     """
-    pool = BlockingConnectionPool.from_url(
-        settings.redis_url.get_secret_value(),
-        max_connections=max_connections,
-        timeout=_TIMEOUT_SECONDS,
-        **_OPTIONS,
-        retry=_retry(),
-    )
+    with _hiding_address():
+        pool = BlockingConnectionPool.from_url(
+            settings.redis_url.get_secret_value(),
+            max_connections=max_connections,
+            timeout=_TIMEOUT_SECONDS,
+            **_OPTIONS,
+            retry=_retry(),
+        )
     return Redis.from_pool(pool)
+
+
+@contextmanager
+def _hiding_address() -> Generator[None]:
+    """What the library says of an address that it cannot read may quote its password."""
+    try:
+        yield
+    except ValueError:
+        raise ConfigurationError(
+            "REDIS_URL cannot be used: it must look like redis://:password@host:port/db."
+        ) from None
 
 
 def _retry() -> Retry:

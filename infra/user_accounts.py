@@ -13,7 +13,7 @@ from infra.tokens import issue_token
 from infra.unit_of_work import UnitsOfWork
 from models.api_keys import issue_api_key
 from models.audit import ActorKind, AuditAction, AuditEntry
-from models.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
+from models.errors import ConflictError, InvalidRequestError, NotFoundError
 from models.hygiene import plain_name
 from models.identity import check_password
 from models.ids import new_id
@@ -60,7 +60,7 @@ async def create_account(
     hashed: str | None = None
     if password is not None:
         hashed = await Argon2Passwords().hash(check_password(password, email=user.email))
-    database = _open(settings)
+    database = Database(settings.postgres, application_name="perdure users")
     try:
         await check_schema(database)
         raw: str | None = None
@@ -88,7 +88,7 @@ async def set_account_password(settings: Settings, *, email: str, password: str,
         ConfigurationError, ServiceUnavailableError: as for `create_account`.
     """
     hashed = await Argon2Passwords().hash(check_password(password, email=email))
-    database = _open(settings)
+    database = Database(settings.postgres, application_name="perdure users")
     try:
         await check_schema(database)
         async with UnitsOfWork(database)() as unit:
@@ -117,15 +117,6 @@ def _entry(action: AuditAction, user: User, *, now: datetime, **details: object)
         owner_id=user.id,
         details=details,
     )
-
-
-def _open(settings: Settings) -> Database:
-    try:
-        return Database(settings.postgres, application_name="perdure users")
-    except ValueError as error:
-        raise ConfigurationError(
-            "DATABASE_URL cannot be used: it must look like postgresql://user:password@host:port/db."
-        ) from error
 
 
 def _address(email: str) -> str:

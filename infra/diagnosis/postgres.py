@@ -10,12 +10,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from infra.diagnosis.finding import Finding, ok, problem, warning
 from infra.migrate import alembic_config
 from infra.postgres import Database
 from infra.settings import PostgresSettings
+from models.errors import ConfigurationError
 
 OLDEST_SUPPORTED: Final = 14
 SMALL_SKEW: Final = timedelta(seconds=2)
@@ -30,7 +31,7 @@ async def check_postgres(settings: PostgresSettings, *, is_ours: bool) -> list[F
     try:
         url = make_url(settings.async_url)
         database = Database(settings, application_name="perdure doctor")
-    except (ArgumentError, ValueError):
+    except ConfigurationError:
         return [problem("postgres", "DATABASE_URL cannot be used.", "See the check of the settings.")]
     try:
         async with database.engine.connect() as connection:
@@ -55,7 +56,7 @@ async def has_runs(settings: PostgresSettings) -> bool:
     """Whether the database holds executions; False also where that cannot be told."""
     try:
         database = Database(settings, application_name="perdure doctor")
-    except (ArgumentError, ValueError):
+    except ConfigurationError:
         return False
     try:
         async with database.engine.connect() as connection:

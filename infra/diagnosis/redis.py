@@ -8,6 +8,7 @@ from redis.exceptions import AuthenticationError, ConnectionError, RedisError, R
 from infra.diagnosis.finding import Finding, ok, problem
 from infra.redis import connect
 from infra.settings import RedisSettings
+from models.errors import ConfigurationError
 
 OLDEST = 6
 """Streams with consumer-independent reads and users with passwords."""
@@ -20,7 +21,7 @@ async def check_redis(settings: RedisSettings, *, is_ours: bool) -> Finding:
     place = place_of(settings.redis_url.get_secret_value())
     try:
         client = connect(settings)
-    except ValueError:
+    except ConfigurationError:
         return problem("redis", "REDIS_URL cannot be used.", "See the check of the settings.")
     try:
         # Written and gone by itself: a replica or a full server refuses it.

@@ -54,6 +54,7 @@ __all__ = [
     "WorkerSettings",
     "read_group",
     "read_settings",
+    "settings_of_process",
 ]
 
 
@@ -81,6 +82,14 @@ class Settings:
 
 _GROUPS: Mapping[str, type[SettingsGroup]] = {group.name: group.type for group in fields(Settings)}  # pyright: ignore
 SETTINGS_CLASSES: tuple[type[SettingsGroup], ...] = tuple(_GROUPS.values())
+
+
+def settings_of_process() -> Settings:
+    """The settings of a process that begins. Ends it, and names what is wrong without its value, if there is such."""
+    try:
+        return read_settings({})
+    except SettingsError as error:
+        raise SystemExit(f"error: settings that cannot be used: {error}") from None
 
 
 def read_settings(values: Mapping[str, str]) -> Settings:

@@ -3,8 +3,11 @@
 from functools import cached_property
 
 from pydantic import Field, SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from infra.settings.group import SettingsGroup
+from models.errors import ConfigurationError
 
 
 class PostgresSettings(SettingsGroup):
@@ -18,12 +21,18 @@ class PostgresSettings(SettingsGroup):
 
     @cached_property
     def async_url(self) -> str:
-        """The URL for SQLAlchemy's asyncpg driver."""
-        url = self.database_url.get_secret_value()
-        for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-            if url.startswith(prefix):
-                return "postgresql+asyncpg://" + url.removeprefix(prefix)
-        raise ValueError("DATABASE_URL must begin with postgresql://")
+        """The URL for SQLAlchemy's asyncpg driver. Raises ConfigurationError, which does not quote it."""
+        scheme, separator, rest = self.database_url.get_secret_value().partition("://")
+        url = f"postgresql+asyncpg{separator}{rest}"
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):
+            scheme = ""
+        if scheme not in ("postgresql+asyncpg", "postgresql", "postgres"):
+            raise ConfigurationError(
+                "DATABASE_URL cannot be used: it must look like postgresql://user:password@host:port/db."
+            )
+        return url
 
 
 class RedisSettings(SettingsGroup):

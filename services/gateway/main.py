@@ -28,7 +28,7 @@ from infra.migrate import check_schema
 from infra.postgres import Database
 from infra.production import refuse_unsafe
 from infra.rate_limits import RedisRateLimitStore
-from infra.settings import Environment, RateLimitSettings, Settings
+from infra.settings import Environment, RateLimitSettings, Settings, settings_of_process
 from infra.stores.wait_recorder import PostgresWaitRecorder
 from infra.temporal.client import connect
 from infra.temporal.codec import EncryptionCodec
@@ -226,7 +226,7 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def main() -> None:
     """Runs the gateway and leaves without finalising the interpreter, which Temporal's threads can crash."""
-    settings = Settings()
+    settings = settings_of_process()
     configure_logging(settings.app, process="gateway")
     code = 0
     try:

@@ -8,7 +8,7 @@ import sys
 import structlog
 
 from infra.logging import configure_logging
-from infra.settings import Settings
+from infra.settings import Settings, settings_of_process
 from infra.temporal.client import connect
 from models.errors import AppError
 from services.worker.container import activity_set, build_worker
@@ -36,7 +36,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Ends by os._exit: the interpreter's finalisation crashes now and then with Temporal's native threads."""
-    settings = Settings()
+    settings = settings_of_process()
     configure_logging(settings.app, process="worker")
     code = 0
     try:

@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import stat
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,10 +98,13 @@ async def test_a_server_that_refuses_or_is_away_is_named() -> None:
         await SmtpMailer(f"smtp://{address}", sender=SENDER).send(MAIL)
 
 
-@pytest.mark.parametrize("url", ["mail.example.com", "http://mail.example.com", "smtp://"])
+@pytest.mark.parametrize(
+    "url", ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://u:hunter2/x@h:25", "smtp://[h"]
+)
 def test_an_address_that_is_none_of_a_mail_server_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="SMTP_URL"):
+    with pytest.raises(ConfigurationError, match="SMTP_URL") as refused:
         SmtpMailer(url, sender=SENDER)
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_a_line_end_in_a_subject_makes_no_header() -> None:

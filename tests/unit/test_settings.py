@@ -1,6 +1,15 @@
-import pytest
+import os
+import subprocess
+import sys
+import traceback
 
-from infra.settings import SETTINGS_CLASSES, SettingsError, read_settings
+import pytest
+from pydantic import SecretStr
+
+from infra.postgres import Database
+from infra.redis import connect
+from infra.settings import SETTINGS_CLASSES, PostgresSettings, RedisSettings, SettingsError, read_settings
+from models.errors import ConfigurationError
 
 GIVEN = {
     "LOG_LEVEL": "ERROR",
@@ -36,3 +45,34 @@ def test_an_unusable_value_is_named_and_not_quoted() -> None:
         read_settings({"GATEWAY_PORT": "hunter2"})
 
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["redis://:hunter2/x@h:1/0", "http://h", "redis://h:hunter2"])
+def test_an_unusable_address_of_redis_is_not_quoted(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL") as refused:
+        connect(RedisSettings(redis_url=SecretStr(url)))
+
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "postgresql://u@h:hunter2/d", "postgresql:u@h", ""])
+def test_an_unusable_address_of_postgres_is_not_quoted(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL") as refused:
+        Database(PostgresSettings(database_url=SecretStr(url)), application_name="test")
+
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("process", ["gateway", "worker"])
+def test_a_process_with_unusable_settings_ends_without_quoting_them(process: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", f"services.{process}.main"],
+        env={**os.environ, "DATABASE_POOL_SIZE": "hunter2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "DATABASE_POOL_SIZE" in ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
