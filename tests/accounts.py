@@ -1,11 +1,9 @@
 """Accounts with passwords, as tests use them: people at browsers, and the mail they get."""
 
-import asyncio
 import email
 import email.policy
 import itertools
 import re
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from uuid import uuid4
 
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from tests.gateway import DEADLINE_SECONDS, Gateway
+from tests.gateway import Gateway
+from tests.polling import eventually
 
 SECURE_ORIGIN: Final = "https://gateway.example.com"
 PASSWORD: Final = "correct horse battery staple"
@@ -90,12 +89,12 @@ async def mails_to(gateway: Gateway, address: str) -> list[tuple[str, str]]:
 
 async def mail_token(gateway: Gateway, address: str, about: str, *, number: int = 1) -> str:
     """The token in the `number`-th mail to an address whose subject holds `about`."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
+
+    async def enough() -> list[str]:
         texts = [text for subject, text in await mails_to(gateway, address) if about in subject]
-        if len(texts) >= number:
-            match = re.search(r"token=([A-Za-z0-9_-]+)", texts[number - 1])
-            assert match is not None, texts
-            return match[1]
-        assert time.monotonic() < deadline, f"no mail about {about!r} to {address}"
-        await asyncio.sleep(0.02)
+        return texts if len(texts) >= number else []
+
+    texts = await eventually(enough)
+    match = re.search(r"token=([A-Za-z0-9_-]+)", texts[number - 1])
+    assert match is not None, texts
+    return match[1]

@@ -4,17 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
 from infra.embedded.stack import RunningStack, read_running
 from infra.settings import SETTINGS_CLASSES
 
-T = TypeVar("T")
 PERDURE = Path(sys.executable).with_name("perdure")
 PROCESS_NAMES = ("gateway", "worker", "temporal", "postgres", "redis")
 
@@ -79,14 +76,3 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def eventually(check: Callable[[], T | None], *, seconds: float = 60, what: str) -> T:
-    """The first truthy result of `check`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack_folder import PERDURE, StackFolder, eventually, is_alive, pids
+from tests.e2e.stack_folder import PERDURE, StackFolder, is_alive, pids
+from tests.polling import eventually_blocking
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +109,7 @@ async def test_ctrl_c_stops_the_run_and_ends_with_130(running_stack: StackFolder
         listed = json.loads(running_stack.perdure("executions", "list", "--json", "-n", "1").stdout)
         return bool(listed) and listed[0]["status"] == "RUNNING"
 
-    await asyncio.to_thread(eventually, is_running, what="the endless run runs")
+    await asyncio.to_thread(eventually_blocking, is_running, what="the endless run runs")
     os.killpg(process.pid, signal.SIGINT)
     printed, _ = await asyncio.to_thread(process.communicate, timeout=90)
     assert process.returncode == 130
@@ -123,7 +124,7 @@ async def test_executions_are_shown_and_ended(running_stack: StackFolder, tmp_pa
         listed = json.loads(running_stack.perdure("executions", "list", "--json", "-n", "5").stdout)
         return next((run["id"] for run in listed if run["status"] == "RUNNING"), None)
 
-    run_id = await asyncio.to_thread(eventually, find_running, what="the endless run runs")
+    run_id = await asyncio.to_thread(eventually_blocking, find_running, what="the endless run runs")
     ended = await perdure(running_stack, "executions", how, run_id)
     shown = await perdure(running_stack, "executions", "show", run_id)
     again = await perdure(running_stack, "executions", how, run_id)
@@ -148,7 +149,7 @@ async def test_a_killed_worker_of_the_stack_loses_nothing(running_stack: StackFo
         listed = json.loads(running_stack.perdure("executions", "list", "--json", "-n", "1").stdout)
         return bool(listed) and listed[0]["status"] == "RUNNING"
 
-    await asyncio.to_thread(eventually, is_running, what="the run runs")
+    await asyncio.to_thread(eventually_blocking, is_running, what="the run runs")
     worker = pids(running_stack.running())["worker"]
     assert worker is not None
     os.kill(worker, signal.SIGKILL)

@@ -21,7 +21,8 @@ from temporalio.client import Client
 
 from infra.embedded.log_sink import LogSink
 from infra.embedded.stack import RunningStack
-from tests.e2e.stack_folder import PERDURE, PROCESS_NAMES, StackFolder, eventually, is_alive, pids
+from tests.e2e.stack_folder import PERDURE, PROCESS_NAMES, StackFolder, is_alive, pids
+from tests.polling import eventually_blocking
 
 KEYS = {
     "gateway_url",
@@ -117,7 +118,7 @@ def test_followed_logs_show_new_lines(stack: StackFolder) -> None:
     with LogSink(stack.home / "logs", to_terminal=False) as sink, following:
         assert following.stdout is not None
         try:
-            eventually(
+            eventually_blocking(
                 lambda: sink.write("perdure", "a word") or select.select([following.stdout], [], [], 0.2)[0],
                 what="a line that is written is shown",
             )
@@ -135,10 +136,10 @@ def test_a_second_gateway_and_worker_join_the_stack(stack: StackFolder, tmp_path
     ready_file = tmp_path / "ready"
     worker = stack.start("worker", WORKER_READY_FILE=str(ready_file))
     try:
-        eventually(lambda: is_listening(port), what="the second gateway listens")
+        eventually_blocking(lambda: is_listening(port), what="the second gateway listens")
         token = stack.running().dev_api_key
         assert get(f"http://127.0.0.1:{port}/api/user", token)[0] == 200
-        eventually(ready_file.exists, what="the second worker polls")
+        eventually_blocking(ready_file.exists, what="the second worker polls")
     finally:
         gateway.terminate()
         worker.terminate()
@@ -188,7 +189,7 @@ async def test_killed_processes_come_back_with_their_data(stack: StackFolder) ->
         now = pids(stack.running())
         return all(now[name] not in (None, killed[name]) for name in PROCESS_NAMES) and is_ready(before)
 
-    eventually(all_are_back, what="all processes are back")
+    eventually_blocking(all_are_back, what="all processes are back")
     after = stack.running()
     assert ports_of(after) == ports_of(before)
     await check_it_is_there(after)
@@ -204,7 +205,7 @@ def is_ready(running: RunningStack) -> bool:
 async def test_a_killed_supervisor_leaves_nothing_that_hinders_the_next(stack: StackFolder) -> None:
     before = stack.running()
     os.kill(stack.supervisor_pid(), signal.SIGKILL)
-    eventually(lambda: stack.perdure("status").returncode == 3, what="the stack counts as gone")
+    eventually_blocking(lambda: stack.perdure("status").returncode == 3, what="the stack counts as gone")
     after = stack.up()
     assert not any(is_alive(pid) for pid in pids(before).values() if pid)
     assert ports_of(after) == ports_of(before)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from infra.settings import IdentitySettings, Settings
 from tests.accounts import PASSWORD, Person, browser, mail_token, mails_to, new_address
 from tests.gateway import Gateway, assert_refused, open_gateway
+from tests.polling import eventually
 
 NEW_PASSWORD = "another staple, quite correct"
 
@@ -126,9 +127,11 @@ async def test_a_new_password_needs_the_old_one_and_logs_everybody_else_out(gate
         assert (await call(gateway, "POST", "/api/auth/refresh", body)).status_code == 401
     assert (await person.login()).status_code == 401
     assert (await person.login(password=NEW_PASSWORD)).status_code == 200
-    async with asyncio.timeout(30):
-        while "Your password was changed" not in [s for s, _ in await mails_to(gateway, person.email)]:
-            await asyncio.sleep(0.02)
+
+    async def is_told() -> bool:
+        return "Your password was changed" in [subject for subject, _ in await mails_to(gateway, person.email)]
+
+    await eventually(is_told)
 
 
 async def test_an_address_is_proven_by_mail(gateway: Gateway) -> None:
@@ -258,12 +261,10 @@ async def test_account_events_are_entered_in_the_audit_log(gateway: Gateway) -> 
     await person.login(password="wrong")
     tokens = await person.tokens()
     headers = bearer(tokens["access_token"])
-    async with asyncio.timeout(30):
-        while True:
-            entries = (await call(gateway, "GET", "/api/audit", **headers)).json()
-            items = entries["entries"] if isinstance(entries, dict) else entries
-            actions = {entry["action"] for entry in items}
-            if {"auth.registered", "auth.login_failed", "auth.logged_in"} <= actions:
-                break
-            await asyncio.sleep(0.02)
+
+    async def are_entered() -> bool:
+        entries = (await call(gateway, "GET", "/api/audit", **headers)).json()["entries"]
+        return {"auth.registered", "auth.login_failed", "auth.logged_in"} <= {entry["action"] for entry in entries}
+
+    await eventually(are_entered)
     assert datetime.fromisoformat(tokens["refresh_expires_at"]) > datetime.now(UTC)

@@ -25,6 +25,7 @@ from tests.gateway import (
     sleeper_graph_body,
     until_status,
 )
+from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -183,12 +184,12 @@ async def test_results_so_far_are_readable_while_the_run_goes_on(gateway: Gatewa
     async with gateway.user() as client:
         graph_id = await save(client, body)
         graph_exec_id = await execute(client, graph_id)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        results: dict[str, Any] = {"outputs": {}}
-        while results["outputs"] != {"y": [0, 1, 2]} and time.monotonic() < deadline:
+
+        async def first_outputs() -> dict[str, Any] | None:
             results = (await client.get(f"/api/executions/{graph_exec_id}/results")).json()
-            await asyncio.sleep(0.05)
-        assert results["outputs"] == {"y": [0, 1, 2]}
+            return results if results["outputs"] == {"y": [0, 1, 2]} else None
+
+        results = await eventually(first_outputs)
         assert results["status"] in ("QUEUED", "RUNNING")
         await client.post(f"/api/graphs/{graph_id}/executions/{graph_exec_id}/cancel")
         ended = await until_status(client, graph_exec_id, "TERMINATED")
@@ -225,12 +226,12 @@ async def test_a_page_of_large_values_ends_early_and_says_so(gateway: Gateway) -
     )
     async with gateway.user() as client:
         graph_exec_id = await execute(client, await save(client, body))
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
+
+        async def has_ended() -> bool:
             (meta,) = (await client.get("/api/executions")).json()
-            if meta["status"] == "COMPLETED":
-                break
-            await asyncio.sleep(0.05)
+            return meta["status"] == "COMPLETED"
+
+        await eventually(has_ended)
         seen: list[str] = []
         params: dict[str, str] = {}
         pages = 0

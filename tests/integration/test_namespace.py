@@ -50,8 +50,10 @@ async def test_the_retention_of_an_existing_namespace_follows_the_setting(tempor
 
 
 async def test_several_may_prepare_at_once(temporal_server: TemporalServer) -> None:
-    wanted = settings(temporal_server, f"raced-{new_id()}")
+    wanted = settings(temporal_server, f"raced-{new_id()}", days=5)
     await asyncio.gather(*(prepare_namespace(wanted) for _ in range(4)))
+    client = await Client.connect(temporal_server.address, namespace=wanted.temporal_namespace)
+    assert await retention_days(client) == 5
 
 
 async def test_trouble_names_the_setting(temporal_server: TemporalServer) -> None:

@@ -62,7 +62,9 @@ def test_lines_are_json_with_context_and_without_secrets(configured: Path) -> No
 
 def test_only_the_account_and_its_group_may_read_them(configured: Path) -> None:
     structlog.get_logger().error("something")
-    for path in configured.glob("*.log"):
+    files = list(configured.glob("*.log"))
+    assert files
+    for path in files:
         assert stat.S_IMODE(path.stat().st_mode) & 0o027 == 0
 
 
