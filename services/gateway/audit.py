@@ -16,15 +16,14 @@ from models.json_values import normalise_json
 from models.ports import Clock
 from models.stores import UnitOfWork
 from services.gateway.auth.identification import identify
+from services.gateway.auth.origin import RequestOrigin
 from services.gateway.auth.principal import Principal
-from services.gateway.client_address import address_of
 from services.gateway.container import container_of
 from services.gateway.deps import Unit
 
 ACTION_ATTRIBUTE: Final = "audit_action"
 """Of the dependencies that `audits` makes."""
 
-MAX_USER_AGENT: Final = 300
 _OBJECT_PARAMETERS: Final[Mapping[str, str]] = {
     "graph": "graph_id",
     "graph_execution": "graph_exec_id",
@@ -58,15 +57,14 @@ CurrentAct = Annotated[Act, Depends(_act)]
 
 def actor_of(connection: HTTPConnection, principal: Principal | None) -> AuditActor:
     """Who makes a request; `principal` is None while nobody is known, as for a failed login."""
-    context = structlog.contextvars.get_contextvars()
-    agent = connection.headers.get("user-agent")
+    origin = RequestOrigin.of(connection)
     return AuditActor(
         id=None if principal is None else principal.user.id,
         kind=_kind_of(principal),
         api_key_id=None if principal is None else principal.api_key_id,
-        address=address_of(connection),
-        user_agent=None if agent is None else normalise_json(agent[:MAX_USER_AGENT]),
-        request_id=context.get("request_id"),
+        address=origin.address,
+        user_agent=origin.user_agent or None,
+        request_id=origin.request_id,
     )
 
 

@@ -8,17 +8,13 @@ from typing import Any, Final
 import jwt
 from email_validator import EmailNotValidError, validate_email
 
-from models.hygiene import plain_name
-from models.json_values import normalise_json
 from models.oidc import ExternalPerson, OidcLoginError
 from services.gateway.auth.published_keys import PublishedKeys
 from services.gateway.auth.settings import ALGORITHMS
-from services.gateway.auth.tokens import MAX_TOKEN_CHARACTERS
+from services.gateway.auth.tokens import MAX_TOKEN_CHARACTERS, is_usable_subject, person_name
 
 _ASYMMETRIC: Final = frozenset(name for name in ALGORITHMS if not name.startswith("HS"))
 _REQUIRED: Final = ("iss", "sub", "aud", "exp", "iat")
-_MAX_SUBJECT: Final = 255
-_MAX_NAME: Final = 100
 
 
 class IdTokenVerifier:
@@ -95,7 +91,7 @@ def person_of(claims: Mapping[str, Any], about: Mapping[str, Any], *, issuer: st
         OidcLoginError: no subject or no usable address.
     """
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject.strip() or len(subject) > _MAX_SUBJECT or not subject.isprintable():
+    if not isinstance(subject, str) or not is_usable_subject(subject):
         raise _refused("it names nobody")
     if about.get("sub") != subject:
         raise OidcLoginError("The identity provider says two different things about who you are.")
@@ -110,7 +106,7 @@ def person_of(claims: Mapping[str, Any], about: Mapping[str, Any], *, issuer: st
         email=email,
         # Normalising may turn one address into another: that one the provider has not verified.
         email_verified=(verified is True or verified == "true") and (str(given).isascii() or given == email),
-        name=plain_name(normalise_json(name)[:_MAX_NAME]) or None if isinstance(name, str) else None,
+        name=person_name(name),
         issued_at=datetime.fromtimestamp(max(0.0, float(claims["iat"])), UTC),
     )
 

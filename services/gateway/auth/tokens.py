@@ -18,8 +18,8 @@ from services.gateway.auth.settings import ALGORITHMS, AuthOptions
 
 MAX_TOKEN_CHARACTERS: Final = 16_384
 ADMIN_REQUIRED: Final = "Admin access required"
-_MAX_ID = 255
-_MAX_NAME = 100
+_MAX_SUBJECT: Final = 255
+_MAX_NAME: Final = 100
 
 
 class TokenVerifier:
@@ -111,22 +111,31 @@ def claims_of(payload: Mapping[str, Any]) -> UserClaims:
     subject = payload.get("sub")
     if not isinstance(subject, str) or not subject.strip():
         raise UnauthenticatedError("User ID not found in token")
-    if len(subject) > _MAX_ID or not subject.isprintable():
+    if not is_usable_subject(subject):
         raise UnauthenticatedError("Invalid user data in token")
     metadata = payload.get("user_metadata")
-    name = cast("dict[str, Any]", metadata).get("name") if isinstance(metadata, dict) else None
     role = payload.get("role")
     version = payload.get(VERSION_CLAIM)
     return UserClaims(
         id=UserId(subject),
         email=_email(payload.get("email")),
         role=normalise_json(role)[:50] if isinstance(role, str) and role else "user",
-        name=plain_name(normalise_json(name)[:_MAX_NAME]) or None if isinstance(name, str) else None,
+        name=person_name(cast("dict[str, Any]", metadata).get("name")) if isinstance(metadata, dict) else None,
         created_at=_date(payload.get("created_at")),
         last_sign_in_at=_date(payload.get("last_sign_in_at")),
         issued_at=_date(payload.get("iat")),
         token_version=version if isinstance(version, int) and not isinstance(version, bool) else None,
     )
+
+
+def is_usable_subject(subject: str) -> bool:
+    """Whether the `sub` of a token can be the id of a user."""
+    return bool(subject.strip()) and len(subject) <= _MAX_SUBJECT and subject.isprintable()
+
+
+def person_name(name: object) -> str | None:
+    """What people are called, as far as a claim tells it."""
+    return plain_name(normalise_json(name)[:_MAX_NAME]) or None if isinstance(name, str) else None
 
 
 def verify_user(payload: Mapping[str, Any] | None, *, admin_only: bool = False) -> UserClaims:

@@ -1,5 +1,6 @@
 """/rate-limit, and the same under /api/rate-limit: what somebody has used of a limit"""
 
+import dataclasses
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -49,13 +50,7 @@ Rule = Annotated[RateRule, Depends(_rule)]
 @_routes.get("/{key}", summary="Read what a key, user or address has used of its limit")
 async def get_rate_limit(_: Admin, key: RateKeyPath, rule: Rule, container: GatewayContainer) -> RateLimitOut:
     info = await container.rate_gate.limiter.get_rate_limit_info(key, rule)
-    return RateLimitOut(
-        limit=info.limit,
-        remaining=info.remaining,
-        reset=info.reset,
-        current=info.current,
-        window_size=info.window_size,
-    )
+    return RateLimitOut(**dataclasses.asdict(info))
 
 
 @_routes.post(
