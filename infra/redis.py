@@ -16,17 +16,23 @@ from models.events import ExecutionEvent
 from models.ids import GraphExecId
 
 _APPEND: Final = """
--- KEYS: stream, set of seen identities. ARGV: max length, ttl seconds, then identity and event in turn.
-for i = 3, #ARGV, 2 do
-    if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
+-- KEYS: stream, identities by when they were seen. ARGV: most events, most identities, ttl seconds, then identity and
+-- event in turn.
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000000 + clock[2])
+for i = 4, #ARGV, 2 do
+    if redis.call('ZADD', KEYS[2], 'NX', now, ARGV[i]) == 1 then
         redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i + 1])
     end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -(tonumber(ARGV[2]) + 1))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
 
+_IDENTITIES_PER_EVENT: Final = 10
+"""So many times more identities are remembered than events are kept: what is published twice comes soon after."""
 
 _CURSOR: Final = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
 _LONGEST_WAIT_SECONDS: Final = 4.0
@@ -117,8 +123,7 @@ class RedisEventBus:
         self._redis = redis
         self._waiting = waiting or redis
         self._append = redis.register_script(_APPEND)
-        self._max_length = max_length
-        self._ttl_seconds = ttl_seconds
+        self._bounds = (max_length, max_length * _IDENTITIES_PER_EVENT, ttl_seconds)
 
     async def publish(self, events: Sequence[ExecutionEvent]) -> None:
         """See EventBus.
@@ -133,7 +138,7 @@ class RedisEventBus:
         for graph_exec_id, arguments in by_execution.items():
             keys = [_stream(graph_exec_id), _seen(graph_exec_id)]
             with naming_unavailability(_NO_EVENTS):
-                await self._append(keys=keys, args=[self._max_length, self._ttl_seconds, *arguments])
+                await self._append(keys=keys, args=[*self._bounds, *arguments])
 
     async def read(
         self, graph_exec_id: GraphExecId, *, since: str, limit: int, wait_seconds: float
@@ -167,4 +172,4 @@ def _stream(graph_exec_id: GraphExecId) -> str:
 
 
 def _seen(graph_exec_id: GraphExecId) -> str:
-    return f"events:{{{graph_exec_id}}}:seen"
+    return f"events:{{{graph_exec_id}}}:identities"
