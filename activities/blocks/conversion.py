@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import Any, Final
 
+from activities.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.coercion import to_boolean, to_dictionary, to_float, to_list, to_text
 from models.errors import AppError, BlockError
+from models.value_store import is_heavy
 
 
 class TargetType(StrEnum):
@@ -64,7 +66,7 @@ class UniversalTypeConverterBlock(Block[UniversalTypeConverterInput]):
 
     async def run(self, input: UniversalTypeConverterInput, context: BlockContext) -> AsyncIterator[Emission]:
         try:
-            value = _CONVERTERS[input.type](input.value)
+            value = await beside_the_loop(is_heavy(input.value), _CONVERTERS[input.type], input.value)
         except (AppError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise BlockError(f"Failed to convert value: {error}") from error
         yield "value", value

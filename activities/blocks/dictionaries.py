@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+from activities.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.errors import BlockError, InvalidRequestError
 from models.json_values import load_json
+from models.value_store import is_heavy
 
 _Entries = dict[str, Any]
 
@@ -115,7 +117,7 @@ class FindInDictionaryBlock(Block[FindInDictionaryInput]):
     )
 
     async def run(self, input: FindInDictionaryInput, context: BlockContext) -> AsyncIterator[Emission]:
-        source, key = _parsed(input.input), input.key
+        source, key = await beside_the_loop(is_heavy(input.input), _parsed, input.input), input.key
         if isinstance(source, dict) and str(key) in source:
             yield "output", source[str(key)]
         elif isinstance(source, list) and isinstance(key, int) and 0 <= key < len(source):

@@ -5,10 +5,12 @@ import operator
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
+from activities.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.coercion import to_boolean, to_dictionary, to_float, to_integer, to_list, to_text
 from models.errors import BlockError, BlockOutputError
 from models.json_values import json_type
+from models.value_store import is_heavy
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -140,7 +142,10 @@ class IfInputMatchesBlock(Block[IfInputMatchesInput]):
     )
 
     async def run(self, input: IfInputMatchesInput, context: BlockContext) -> AsyncIterator[Emission]:
-        result = input.input == input.value or input.input == _converted_to_type_of(input.input, input.value)
+        result = input.input == input.value
+        if not result:
+            large = is_heavy(input.value)
+            result = input.input == await beside_the_loop(large, _converted_to_type_of, input.input, input.value)
         yield "result", result
         if result:
             yield "yes_output", input.yes_value

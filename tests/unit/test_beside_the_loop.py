@@ -9,10 +9,13 @@ import pytest
 
 from activities.block_run import BlockRun
 from activities.blocks._examples import RememberedValues
+from activities.blocks.conversion import UniversalTypeConverterBlock
+from activities.blocks.dictionaries import FindInDictionaryBlock
 from activities.blocks.encoding import JSONDecoderBlock, JSONEncoderBlock
 from activities.blocks.files import FileReadBlock
 from activities.blocks.list_sets import ConcatenateListsBlock, ListDifferenceBlock, ListIntersectionBlock
 from activities.blocks.lists import CreateListBlock
+from activities.blocks.logic import IfInputMatchesBlock
 from activities.blocks.persistence import PersistInformationBlock
 from activities.blocks.sampling import DataSamplingBlock
 from activities.blocks.text import CombineTextsBlock
@@ -48,6 +51,9 @@ async def others_get_turns() -> AsyncGenerator[None]:
     [
         (JSONEncoderBlock, {"data": NUMBERS}),
         (JSONDecoderBlock, {"json_str": str(NUMBERS)}),
+        (UniversalTypeConverterBlock, {"value": str(NUMBERS), "type": "list"}),
+        (FindInDictionaryBlock, {"input": str(NUMBERS), "key": 0}),
+        (IfInputMatchesBlock, {"input": [], "value": str(NUMBERS)}),
         (ConcatenateListsBlock, {"lists": [NUMBERS, NUMBERS], "deduplicate": True}),
         (ListDifferenceBlock, {"list_a": NUMBERS, "list_b": NUMBERS}),
         (ListIntersectionBlock, {"list_a": NUMBERS, "list_b": NUMBERS}),
@@ -56,7 +62,7 @@ async def others_get_turns() -> AsyncGenerator[None]:
         (DataSamplingBlock, {"data": [{"w": 1}] * 200_000, "sampling_method": "weighted", "weight_key": "w"}),
         (FileReadBlock, {"file_input": "data:," + "\n" * 300_000, "delimiter": "\n", "skip_rows": 299_999}),
     ],
-    ids=lambda value: value.name() if isinstance(value, type) else "",
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 async def test_of_blocks(block: BlockType, values: dict[str, Any]) -> None:
     async with others_get_turns():
