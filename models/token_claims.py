@@ -8,6 +8,9 @@ from models.users import User
 VERSION_CLAIM: Final = "perdure_ver"
 """`User.token_version` when the token was made. Only our own tokens have it."""
 
+MIN_HMAC_KEY_CHARACTERS: Final = 32
+"""Of JWT_VERIFY_KEY in production: a shorter one can be guessed from any token."""
+
 
 def token_claims(
     user: User, *, audience: str, issuer: str | None, now: datetime, lifetime: timedelta

@@ -8,8 +8,9 @@ from typing import Final
 from infra.crypto import KeyRing
 from infra.diagnosis.finding import Finding, ok, problem, warning
 from infra.diagnosis.situation import Situation
-from infra.settings import MIN_TOKEN_KEY_CHARACTERS, AppSettings, Environment
+from infra.settings import AppSettings, Environment
 from models.errors import ConfigurationError
+from models.token_claims import MIN_HMAC_KEY_CHARACTERS
 
 _MIN_DIFFERENT_BYTES: Final = 12
 """32 random bytes have about 30 different ones; fewer than 12 are not random."""
@@ -67,10 +68,10 @@ def check_token_key(situation: Situation) -> Finding:
     judge = problem if production else warning
     if key in _PUBLISHED:
         return judge(check, "JWT_VERIFY_KEY is a published example: anybody can make tokens.", "Use a key of your own.")
-    if len(key) < MIN_TOKEN_KEY_CHARACTERS:
+    if len(key) < MIN_HMAC_KEY_CHARACTERS:
         return judge(
             check,
-            f"JWT_VERIFY_KEY has {len(key)} characters; in production at least {MIN_TOKEN_KEY_CHARACTERS} are needed.",
+            f"JWT_VERIFY_KEY has {len(key)} characters; in production at least {MIN_HMAC_KEY_CHARACTERS} are needed.",
             "Use a longer one: it can be guessed from any token.",
         )
     return ok(check, "JWT_VERIFY_KEY can be used.")

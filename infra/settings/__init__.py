@@ -6,7 +6,6 @@ from typing import Any
 
 from infra.settings.group import SettingsError, SettingsGroup, read_group
 from infra.settings.identity import (
-    MIN_TOKEN_KEY_CHARACTERS,
     AuthSettings,
     IdentitySettings,
     MailSettings,
@@ -31,7 +30,6 @@ from infra.settings.servers import (
 )
 
 __all__ = [
-    "MIN_TOKEN_KEY_CHARACTERS",
     "SETTINGS_CLASSES",
     "AppSettings",
     "AuthSettings",

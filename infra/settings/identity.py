@@ -1,14 +1,11 @@
 """Who people are: tokens, accounts, logins elsewhere, and the mail that all this needs."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 
 from infra.settings.group import SettingsGroup, listed
-
-MIN_TOKEN_KEY_CHARACTERS: Final = 32
-"""Of JWT_VERIFY_KEY in production: a shorter one can be guessed from any token."""
 
 SessionPolicy = Literal["record", "re-login", "revoke"]
 JwtAlgorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]

@@ -15,10 +15,8 @@ from pydantic import SecretStr
 
 from models.errors import ConfigurationError
 from models.sessions import SessionRules
+from models.token_claims import MIN_HMAC_KEY_CHARACTERS
 from services.gateway.container import container_of
-
-MIN_SECRET_CHARACTERS: Final = 32
-"""Of an HMAC key in production: a shorter one can be guessed from any token."""
 
 ALGORITHMS: Final = tuple(f"{family}{bits}" for family in ("HS", "RS", "ES") for bits in (256, 384, 512))
 _CURVES: Final = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
@@ -149,9 +147,9 @@ def _check_key(options: AuthOptions, key: str) -> None:
                 f"JWT_VERIFY_KEY is a public key, and JWT_ALGORITHM {options.algorithm} takes a secret: anybody who "
                 f"has the public key could make tokens. Set JWT_ALGORITHM to RS256 or ES256."
             )
-        if options.production and len(key) < MIN_SECRET_CHARACTERS:
+        if options.production and len(key) < MIN_HMAC_KEY_CHARACTERS:
             raise AuthConfigError(
-                f"JWT_VERIFY_KEY has {len(key)} characters; at least {MIN_SECRET_CHARACTERS} are needed. "
+                f"JWT_VERIFY_KEY has {len(key)} characters; at least {MIN_HMAC_KEY_CHARACTERS} are needed. "
                 f"Use a longer key."
             )
         return
