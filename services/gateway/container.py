@@ -16,7 +16,7 @@ from services.gateway.background import Background
 from services.gateway.client_address import ClientAddresses
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.rate_limit.gate import RateGate
-from services.gateway.readiness import HealthCheck, Readiness
+from services.gateway.readiness import Readiness
 from services.gateway.waiting_polls import WaitingPolls
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class Container:
     """
     Attributes:
         block_services: ports for blocks that run directly, by name (see `BlockContext.services`).
-        checks: what `readiness`, which `/ready` tells, asks by part.
         oidc: None where nobody logs in at a provider elsewhere.
         codec: None where the Temporal Web UI gets nothing decoded.
     """
@@ -68,7 +67,6 @@ class Container:
     addresses: ClientAddresses
     rate_gate: RateGate
     metrics: GatewayMetrics
-    checks: Mapping[str, HealthCheck]
     readiness: Readiness
     polls: WaitingPolls = field(default_factory=WaitingPolls)
     oidc: "OidcParts | None" = None

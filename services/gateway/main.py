@@ -105,7 +105,6 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
         parts = await stack.enter_async_context(
             open_auth(options, settings, units=units, database=database, redis=redis_client, clock=clock)
         )
-        checks = {"postgres": database.ping, "redis": events.ping, "temporal": runner.ping}
         # What answers have left to do may send mail, so it ends first.
         stack.push_async_callback(background.drain)
         yield Container(
@@ -130,8 +129,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             addresses=addresses,
             rate_gate=_rate_gate(settings.rate_limits, RedisRateLimitStore(limits_client), clock, addresses, metrics),
             metrics=metrics,
-            checks=checks,
-            readiness=Readiness(checks),
+            readiness=Readiness({"postgres": database.ping, "redis": events.ping, "temporal": runner.ping}),
             block_services=block_services.services,
             codec=CodecServer(EncryptionCodec(keys)),
             codec_token=settings.codec.codec_token,

@@ -1,6 +1,5 @@
 """/api/admin/diagnostics: how the installation is, for whoever runs it"""
 
-import asyncio
 import dataclasses
 import os
 import platform
@@ -14,16 +13,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from activities.blocks.registry import BlockRegistry
-from models.errors import AppError
 from models.function_cache import get_cache_stats
 from services.gateway.auth.dependencies import Admin
 from services.gateway.deps import GatewayContainer, Unit
 from services.gateway.json_bodies import JsonRoute
-from services.gateway.readiness import HealthCheck
 
 router = APIRouter(prefix="/api/admin/diagnostics", tags=["admin"], route_class=JsonRoute)
 
-CHECK_SECONDS: Final = 5.0
 _PACKAGES: Final = ("perdure", "temporalio", "fastapi", "pydantic", "sqlalchemy", "redis")
 _STARTED: Final = time.monotonic()
 
@@ -90,7 +86,7 @@ async def get_diagnostics(_: Admin, container: GatewayContainer, unit: Unit) -> 
         process_id=os.getpid(),
         uptime_seconds=round(time.monotonic() - _STARTED, 3),
         versions=_versions() | {"postgres": await unit.statistics.database_version()},
-        checks=await _check_all(container.checks),
+        checks={name: "ok" if ok else "unavailable" for name, ok in (await container.readiness.ask()).items()},
         blocks=_blocks_out(container.blocks),
         cache=_cache_out(),
         locks=LocksOut(**dataclasses.asdict(container.locks.stats())),
@@ -121,17 +117,3 @@ def _blocks_out(blocks: BlockRegistry) -> BlocksOut:
         disabled={block.name(): block.disabled for block in known if block.disabled is not None},
         problems=[BlockProblemOut(**dataclasses.asdict(problem)) for problem in blocks.problems],
     )
-
-
-async def _check_all(checks: Mapping[str, HealthCheck]) -> dict[str, Literal["ok", "unavailable"]]:
-    answers = await asyncio.gather(*map(_answers, checks.values()))
-    return {name: "ok" if ok else "unavailable" for name, ok in zip(checks, answers, strict=True)}
-
-
-async def _answers(check: HealthCheck) -> bool:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check()
-    except (AppError, TimeoutError):
-        return False
-    return True
