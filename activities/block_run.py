@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from activities.beside_the_loop import beside_the_loop
 from activities.streaming import OutputStream
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockContext, Emission
 from models.coercion import build_input, validate_emission
 from models.errors import BlockError, ValueTooLargeError

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from activities.beside_the_loop import beside_the_loop
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.errors import BlockError, InvalidRequestError
 from models.json_values import dump_json, load_json, normalise_json

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from activities.beside_the_loop import beside_the_loop
 from activities.blocks._examples import RememberedFiles
 from activities.blocks._services import find_file_store, read_media
+from models.beside_the_loop import beside_the_loop
 from models.blocks import (
     Block,
     BlockCategory,

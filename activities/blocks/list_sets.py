@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Hashable, Iterable
 from itertools import chain
 from typing import Any
 
-from activities.beside_the_loop import beside_the_loop
 from activities.blocks._list_of_lists import ListOfLists, check_lists
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.json_equality import json_identity
 from models.value_store import is_heavy

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from activities.beside_the_loop import beside_the_loop
 from activities.blocks._tokens import estimate_tokens
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.value_store import is_heavy
 

@@ -5,7 +5,7 @@ import operator
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
-from activities.beside_the_loop import beside_the_loop
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.coercion import to_boolean, to_dictionary, to_float, to_integer, to_list, to_text
 from models.errors import BlockError, BlockOutputError

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Any, Final
 
-from activities.beside_the_loop import beside_the_loop
 from activities.blocks._examples import RememberedValues
 from activities.blocks._services import get_key_value_store
+from models.beside_the_loop import beside_the_loop
 from models.blocks import (
     Block,
     BlockCategory,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import WithJsonSchema
 
-from activities.beside_the_loop import beside_the_loop
+from models.beside_the_loop import beside_the_loop
 from models.blocks import (
     Block,
     BlockCategory,

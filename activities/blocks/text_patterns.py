@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import WithJsonSchema
 
-from activities.beside_the_loop import beside_the_loop
 from activities.blocks._patterns import InvalidPatternError, Pattern, compile_pattern
+from models.beside_the_loop import beside_the_loop
 from models.blocks import Block, BlockCategory, BlockContext, BlockExample, BlockInput, BlockOutput, Emission, pin
 from models.coercion import to_text
 from models.json_values import normalise_json
