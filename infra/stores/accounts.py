@@ -10,8 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from infra.stores.users import to_user
-from models.errors import NotFoundError
+from infra.stores.users import change_user, to_user
 from models.identity import MailPurpose, MailToken, PasswordAccount, RefreshToken
 from models.ids import UserId
 from models.tables.user import MailTokenRow, PasswordRow, RefreshTokenRow, UserPreferencesRow, UserRow
@@ -91,17 +90,7 @@ class SqlAccountStore:
         await self._session.execute(update(PasswordRow).where(*same).values(hash=new))
 
     async def raise_token_version(self, user_id: UserId, *, now: datetime) -> User:
-        statement = (
-            update(UserRow)
-            .where(col(UserRow.id) == user_id)
-            .values(token_version=col(UserRow.token_version) + 1, updated_at=now)
-            .returning(UserRow)
-            .execution_options(populate_existing=True)
-        )
-        row = (await self._session.scalars(statement)).one_or_none()
-        if row is None:
-            raise NotFoundError(f"User {user_id!r} does not exist.")
-        return to_user(row)
+        return await change_user(self._session, user_id, {"token_version": col(UserRow.token_version) + 1}, now=now)
 
     async def set_email(self, user_id: UserId, email: str, *, now: datetime) -> bool:
         statement = (

@@ -1,6 +1,6 @@
 """SQL for users."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -63,7 +63,7 @@ class SqlUserStore:
             changes["last_login_at"] = claims.last_sign_in_at
         if not changes:
             return to_user(known)
-        return await self._change(claims.id, changes, now=now)
+        return await change_user(self._session, claims.id, changes, now=now)
 
     async def _create(self, claims: UserClaims, *, now: datetime) -> User:
         values = {
@@ -86,7 +86,7 @@ class SqlUserStore:
         if erased_at is not None:
             if claims.issued_at is None or claims.issued_at <= erased_at:
                 raise ErasedUserError("Token has expired")
-            return await self._change(claims.id, {"tokens_not_before": erased_at}, now=now)
+            return await change_user(self._session, claims.id, {"tokens_not_before": erased_at}, now=now)
         row = await self._session.get_one(UserRow, claims.id)
         return to_user(row)
 
@@ -94,7 +94,7 @@ class SqlUserStore:
         self, user_id: UserId, *, now: datetime, name: str | None, email: str | None, timezone: str | None
     ) -> User:
         given = {"name": name, "email": email, "timezone": timezone}
-        return await self._change(user_id, {k: v for k, v in given.items() if v is not None}, now=now)
+        return await change_user(self._session, user_id, {k: v for k, v in given.items() if v is not None}, now=now)
 
     async def list_users(
         self, page: PageRequest, *, search: str | None = None, status: UserStatus | None = None
@@ -109,7 +109,7 @@ class SqlUserStore:
         return await read_page(self._session, wanted, page, *newest_first, convert=to_user)
 
     async def set_status(self, user_id: UserId, status: UserStatus, *, now: datetime) -> User:
-        return await self._change(user_id, {"status": status.value}, now=now)
+        return await change_user(self._session, user_id, {"status": status.value}, now=now)
 
     async def erase(self, user_id: UserId) -> Sequence[str]:
         runs = select(col(GraphExecutionRow.id)).where(col(GraphExecutionRow.user_id) == user_id)
@@ -131,18 +131,20 @@ class SqlUserStore:
         await self._session.execute(delete(UserRow).where(col(UserRow.id) == user_id))
         return run_ids
 
-    async def _change(self, user_id: UserId, changes: dict[str, object], *, now: datetime) -> User:
-        statement = (
-            update(UserRow)
-            .where(col(UserRow.id) == user_id)
-            .values({**changes, "updated_at": now})
-            .returning(UserRow)
-            .execution_options(populate_existing=True)
-        )
-        row = (await self._session.scalars(statement)).one_or_none()
-        if row is None:
-            raise NotFoundError(f"User {user_id!r} does not exist.")
-        return to_user(row)
+
+async def change_user(session: AsyncSession, user_id: UserId, changes: Mapping[str, object], *, now: datetime) -> User:
+    """Raises NotFoundError."""
+    statement = (
+        update(UserRow)
+        .where(col(UserRow.id) == user_id)
+        .values({**changes, "updated_at": now})
+        .returning(UserRow)
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.scalars(statement)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"User {user_id!r} does not exist.")
+    return to_user(row)
 
 
 def to_user(row: UserRow) -> User:
