@@ -30,8 +30,8 @@ async def run_fan_out(engine: Engine, *, width: int, size: int = 0) -> None:
     assert outcome.result.stats.node_exec_count == 2 * width + 1
 
 
-async def test_chain_of_500(engine: Engine) -> None:
-    await run_chain(engine, 500)
+async def test_chain_of_300(engine: Engine) -> None:
+    await run_chain(engine, 300)
 
 
 async def test_fan_out_of_200_values_of_100_kb(engine: Engine) -> None:
