@@ -7,15 +7,16 @@ from datetime import timedelta
 
 import asyncpg
 import orjson
-from sqlalchemy import event, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from infra.settings import PostgresSettings
-from models.errors import ServiceUnavailableError
+from infra.settings.servers import UNUSABLE_DATABASE_URL
+from models.errors import ConfigurationError, ServiceUnavailableError
 
 _CONNECT_SECONDS = 5
 _POOL_SECONDS = 5
@@ -40,6 +41,9 @@ class Database:
         statement_timeout: after it a statement counts as one that the server does not answer.
         ping_before_use: asks a pooled connection that nobody used for a while whether it still lives. Callers do
             without who repeat a failed call themselves.
+
+    Raises:
+        ConfigurationError: DATABASE_URL is none.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Database:
         ping_before_use: bool = True,
     ) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            settings.async_url,
+            _address(settings),
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
@@ -98,6 +102,14 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _address(settings: PostgresSettings) -> URL:
+    """What the library says of an address that it cannot read may quote its password."""
+    try:
+        return make_url(settings.async_url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(UNUSABLE_DATABASE_URL) from None
 
 
 def _ping_after_idling(engine: AsyncEngine) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from infra.diagnosis.finding import Finding, ok, problem, warning
@@ -29,10 +29,10 @@ _HAS_RUNS: Final = text("SELECT EXISTS (SELECT 1 FROM graph_executions)")
 async def check_postgres(settings: PostgresSettings, *, is_ours: bool) -> list[Finding]:
     """`is_ours`: the server is one that the stack here has started."""
     try:
-        url = make_url(settings.async_url)
         database = Database(settings, application_name="perdure doctor")
     except ConfigurationError:
         return [problem("postgres", "DATABASE_URL cannot be used.", "See the check of the settings.")]
+    url = database.engine.url
     try:
         async with database.engine.connect() as connection:
             asked = datetime.now(UTC)

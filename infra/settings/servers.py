@@ -1,13 +1,14 @@
 """Where the servers are that processes speak to, and how what is kept there is encrypted."""
 
 from functools import cached_property
+from typing import Final
 
 from pydantic import Field, SecretStr
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from infra.settings.group import SettingsGroup
 from models.errors import ConfigurationError
+
+UNUSABLE_DATABASE_URL: Final = "DATABASE_URL cannot be used: it must look like postgresql://user:password@host:port/db."
 
 
 class PostgresSettings(SettingsGroup):
@@ -23,16 +24,9 @@ class PostgresSettings(SettingsGroup):
     def async_url(self) -> str:
         """The URL for SQLAlchemy's asyncpg driver. Raises ConfigurationError, which does not quote it."""
         scheme, separator, rest = self.database_url.get_secret_value().partition("://")
-        url = f"postgresql+asyncpg{separator}{rest}"
-        try:
-            make_url(url)
-        except (ArgumentError, ValueError):
-            scheme = ""
-        if scheme not in ("postgresql+asyncpg", "postgresql", "postgres"):
-            raise ConfigurationError(
-                "DATABASE_URL cannot be used: it must look like postgresql://user:password@host:port/db."
-            )
-        return url
+        if not separator or scheme not in ("postgresql+asyncpg", "postgresql", "postgres"):
+            raise ConfigurationError(UNUSABLE_DATABASE_URL)
+        return f"postgresql+asyncpg://{rest}"
 
 
 class RedisSettings(SettingsGroup):
