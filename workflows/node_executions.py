@@ -259,7 +259,7 @@ class NodeExecutions:
             self.complete_with(running.firing, running.given, running.queued_at)
         elif error is None:
             self._take_result(exec_id, running, running.handle.result())
-        elif is_cancelled_exception(error):
+        elif is_cancelled_exception(error) or (self._state.is_ending and _has_timed_out(error)):
             self._add_terminated(running.firing)
         else:
             failure, recorded = _failure_of(error)
@@ -344,6 +344,11 @@ def _taken(running: _InFlight, end: BlockFinished | BlockFailure) -> int:
     """How many of the outputs that came with the end were taken before: an attempt that repeats a lost answer does not
     know what went ahead."""
     return max(0, running.accepted - end.streamed)
+
+
+def _has_timed_out(error: BaseException) -> bool:
+    """Nobody says how the block ended. One that was asked to end and whose worker died is not tried again."""
+    return isinstance(error, ActivityError) and isinstance(error.cause, ActivityTimeoutError)
 
 
 def _failure_of(error: BaseException) -> tuple[BlockFailure, bool]:

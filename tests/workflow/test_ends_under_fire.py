@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 
 from activities.blocks.registry import BlockRegistry
@@ -84,7 +85,10 @@ def slow(engine: Engine, effects: Path) -> Graph:
 
 
 @pytest.mark.timeout(240)
-async def test_runs_end_although_their_worker_is_killed_just_then(idle_engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [False, True], ids=["at once", "when a block is asked to end"])
+async def test_runs_end_although_their_worker_is_killed_just_then(
+    idle_engine: Engine, tmp_path: Path, asked: bool
+) -> None:
     """Stopped, cancelled in both ways, and with a run inside; another worker ends them, and nothing runs any more."""
     engine = idle_engine.on_task_queue(f"deadly-{new_id()}")
     ways = ("stop", "cancel", "temporal", "stop")
@@ -96,6 +100,8 @@ async def test_runs_end_although_their_worker_is_killed_just_then(idle_engine: E
     async with worker_process(engine.settings, engine.task_queue) as first:
         await eventually(lambda: all(lines(file) for file in files))
         await asyncio.gather(*(end(handle, way) for handle, way in zip(handles, ways, strict=True)))
+        if asked:
+            await eventually(lambda: block_is_asked_to_end(handles[0]))
         first.send_signal(signal.SIGKILL)
         await first.wait()
     async with worker_process(engine.settings, engine.task_queue):
@@ -117,6 +123,11 @@ async def test_runs_end_although_their_worker_is_killed_just_then(idle_engine: E
             assert run is not None
             assert run.status is ExecutionStatus.TERMINATED
         assert [lines(file) for file in files] == left
+
+
+async def block_is_asked_to_end(handle: Handle) -> bool:
+    events = (await handle.fetch_history()).events
+    return any(event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED for event in events)
 
 
 async def child_of(engine: Engine, handle: Handle) -> Handle:
