@@ -9,7 +9,7 @@ import psutil
 LOOPBACK = "127.0.0.1"
 
 _PORTS = range(10_000, 32_768)
-"""Below those that Linux and macOS give to outgoing connections, of which one could take a port before its server does."""
+"""Below those of outgoing connections on Linux and macOS, one of which could take a port before its server does."""
 _TRIES = 100
 
 
