@@ -22,7 +22,7 @@ from infra.diagnosis.temporal import check_temporal
 from infra.embedded.ports import LOOPBACK
 from infra.settings import GatewaySettings, PostgresSettings, RedisSettings, TemporalSettings
 
-CHECK_SECONDS: Final = 8.0
+CHECK_SECONDS: Final = 20.0
 _ANY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 Check = Callable[[], Awaitable[list[Finding]]]

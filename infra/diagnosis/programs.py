@@ -17,7 +17,7 @@ from infra.embedded.valkey import valkey_binary
 from infra.release import DISTRIBUTION, own_version
 
 MIN_PYTHON: Final = (3, 11)
-RUN_SECONDS: Final = 4.0
+RUN_SECONDS: Final = 15.0
 
 Program = tuple[Callable[[], Path], str, str]
 """Finds the program, which option prints its version, and which setting makes it unnecessary."""

@@ -5,11 +5,14 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perdure_client import PerdureClient
 from tests.e2e.stack_folder import PERDURE, StackFolder, is_alive, pids
 from tests.polling import eventually_blocking
 
@@ -94,24 +97,35 @@ async def test_run_refuses_with_a_reason_and_1(
     assert expected in " ".join(ended.stderr.split())
 
 
-async def test_ctrl_c_stops_the_run_and_ends_with_130(running_stack: StackFolder, tmp_path: Path) -> None:
+@contextmanager
+def running(stack: StackFolder, graph: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """`perdure run --json` of a graph, once its run runs; ended in any case."""
     process = subprocess.Popen(
-        [str(PERDURE), "run", endless(tmp_path), "--json"],
-        cwd=running_stack.folder,
-        env=running_stack.env,
+        [str(PERDURE), "run", graph, "--json", *options],
+        cwd=stack.folder,
+        env=stack.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
+    own = stack.running()
 
-    def is_running() -> bool:
-        listed = json.loads(running_stack.perdure("executions", "list", "--json", "-n", "1").stdout)
-        return bool(listed) and listed[0]["status"] == "RUNNING"
+    def latest_runs() -> bool:
+        return any(run.status == "RUNNING" for run in client.executions.list(page_size=1).items)
 
-    await asyncio.to_thread(eventually_blocking, is_running, what="the endless run runs")
-    os.killpg(process.pid, signal.SIGINT)
-    printed, _ = await asyncio.to_thread(process.communicate, timeout=90)
+    with process, PerdureClient(own.gateway_url, own.dev_api_key) as client:
+        try:
+            eventually_blocking(latest_runs, what="the run runs")
+            yield process
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_stops_the_run_and_ends_with_130(running_stack: StackFolder, tmp_path: Path) -> None:
+    with running(running_stack, endless(tmp_path)) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        printed, _ = process.communicate(timeout=90)
     assert process.returncode == 130
     assert json.loads(printed)["status"] == "TERMINATED"
 
@@ -134,26 +148,13 @@ async def test_executions_are_shown_and_ended(running_stack: StackFolder, tmp_pa
     assert await asyncio.to_thread(process.wait, 60) == 1
 
 
-async def test_a_killed_worker_of_the_stack_loses_nothing(running_stack: StackFolder, tmp_path: Path) -> None:
+def test_a_killed_worker_of_the_stack_loses_nothing(running_stack: StackFolder, tmp_path: Path) -> None:
     items = json.dumps(list(range(200)))
-    process = subprocess.Popen(
-        [str(PERDURE), "run", doubling(tmp_path), "-i", f"items={items}", "--json"],
-        cwd=running_stack.folder,
-        env=running_stack.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-    def is_running() -> bool:
-        listed = json.loads(running_stack.perdure("executions", "list", "--json", "-n", "1").stdout)
-        return bool(listed) and listed[0]["status"] == "RUNNING"
-
-    await asyncio.to_thread(eventually_blocking, is_running, what="the run runs")
-    worker = pids(running_stack.running())["worker"]
-    assert worker is not None
-    os.kill(worker, signal.SIGKILL)
-    printed, _ = await asyncio.to_thread(process.communicate, timeout=120)
+    with running(running_stack, doubling(tmp_path), "-i", f"items={items}") as process:
+        worker = pids(running_stack.running())["worker"]
+        assert worker is not None
+        os.kill(worker, signal.SIGKILL)
+        printed, _ = process.communicate(timeout=120)
     result = json.loads(printed)
     assert not is_alive(worker)
     assert result["outputs"] == {"doubled": [float(2 * item) for item in range(200)]}

@@ -31,7 +31,7 @@ async def state(client: AsyncClient, run: str) -> list[Any]:
 
 async def test_a_paused_run_starts_nothing_until_it_is_resumed(gateway: Gateway) -> None:
     body = graph_body(
-        [node_body("first", "sleep", seconds=1, value="x"), node_body("second", "echo")],
+        [node_body("first", "sleep", seconds=3, value="x"), node_body("second", "echo")],
         [link_body("first.out", "second.value")],
     )
     async with gateway.user() as client:

@@ -17,9 +17,10 @@ from models.ids import GraphExecId, new_id, workflow_id
 from models.values import Value
 from models.wire import NodeRecord, StopRequest
 from tests.builders import make_agent_node, make_graph, make_link, make_node
-from tests.engine import OWNER, Engine
+from tests.engine import OWNER, Engine, graph_exec_id_of
 from tests.polling import eventually
 from tests.replay.handles import Handle, ended
+from tests.sample_blocks import Journal
 from tests.workflow.waiting import decision, rows_in, update, waiting
 
 HELD = RunOptions(hold_on_failure=True)
@@ -101,8 +102,9 @@ async def stream(engine: Engine) -> Handle:
 
 
 async def pause(engine: Engine) -> Handle:
-    nodes = [make_node("s", "sleep", value=1, seconds=0.5), make_node("e", "echo")]
+    nodes = [make_node("s", "sleep", value=1, seconds=2.0), make_node("e", "echo")]
     handle = await engine.start(make_graph(nodes, [make_link("s.out", "e.value")], blocks=engine.blocks))
+    await eventually(lambda: graph_exec_id_of(handle) in Journal.running)
     await handle.signal("pause", ControlRequest(requested_by="user-1"))
     await rows_in(engine, handle, "s", ExecutionStatus.COMPLETED)
     await handle.signal("resume", ControlRequest(requested_by="user-1"))

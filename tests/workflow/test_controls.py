@@ -145,8 +145,8 @@ async def test_what_runs_or_waits_is_skipped(engine: Engine, block: str) -> None
 
 async def test_a_paused_run_routes_and_starts_nothing(engine: Engine) -> None:
     nodes = [
-        make_node("slow", "sleep", value=1, seconds=1.0),
-        make_node("timer", "countdown_timer_block", seconds=1),
+        make_node("slow", "sleep", value=1, seconds=3.0),
+        make_node("timer", "countdown_timer_block", seconds=3),
         make_node("after", "agent_output_block", name="after"),
         make_node("rang", "agent_output_block", name="rang"),
     ]
@@ -174,8 +174,9 @@ async def test_a_paused_run_routes_and_starts_nothing(engine: Engine) -> None:
 
 
 async def test_a_paused_run_with_nothing_to_do_waits_for_resume(engine: Engine) -> None:
-    graph = make_graph([make_node("a", "sleep", seconds=0.5)], [], blocks=engine.blocks)
+    graph = make_graph([make_node("a", "sleep", seconds=2.0)], [], blocks=engine.blocks)
     handle = await engine.start(graph)
+    await eventually(lambda: graph_exec_id_of(handle) in Journal.running)
     await handle.signal("pause", ControlRequest())
     await rows_in(engine, handle, "a", ExecutionStatus.COMPLETED)
     assert (await handle.query("get_progress"))["paused"]
