@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from temporalio.worker._workflow import _WorkflowWorker
 
 from infra.embedded.postgres import PostgresServer
@@ -18,6 +19,9 @@ from infra.embedded.valkey import ValkeyServer
 from tests.servers import running_postgres, running_temporal, running_valkey
 
 pytest_plugins = ["tests.gateway_fixtures"]
+
+settings.register_profile("without timing", deadline=None)
+settings.load_profile("without timing")
 
 _session = pytest.StashKey[pytest.Session]()
 

@@ -155,7 +155,7 @@ def attempts(draw: st.DrawFn) -> list[NodeRecord]:
     return records
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=attempts(), chance=st.randoms(use_true_random=False), repeats=st.integers(1, 2))
 async def test_shuffled_and_repeated_records_leave_the_row_of_the_last_attempt(
     migrated_database: Database, records: list[NodeRecord], chance: Any, repeats: int

@@ -83,7 +83,6 @@ def try_operation(label: str, target: Target, *, examples: int) -> None:
 
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

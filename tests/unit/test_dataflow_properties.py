@@ -321,7 +321,7 @@ def check_serialisation(case: Case) -> None:
 
 
 CHECKS = (check_against_the_rules, check_conservation, check_serialisation)
-by_default = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+by_default = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

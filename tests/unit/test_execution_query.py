@@ -193,7 +193,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(TOKENS, max_size=60).map(" ".join) | st.text(st.characters(codec=None, categories=None)))
 def test_any_text_is_understood_or_refused_with_its_column(text: str) -> None:
     try:
@@ -265,13 +265,13 @@ def groups(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
 CONDITIONS = st.recursive(comparisons() | STORABLE.map(Word), groups, max_leaves=8)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(CONDITIONS)
 def test_the_text_of_a_condition_means_the_condition(condition: Condition) -> None:
     assert parse_execution_query(str(condition)) == condition
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TIMES, st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Africa/Cairo"]))
 def test_every_time_is_a_span_in_every_timezone(time: TimeValue, zone: str) -> None:
     start, end = time.span(datetime(2026, 7, 1, 12, tzinfo=UTC), ZoneInfo(zone))

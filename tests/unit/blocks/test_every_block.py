@@ -97,7 +97,7 @@ def run_with_any_json(block: type[Block[Any]], data: st.DataObject, drive: Drive
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_json_gives_json_or_a_block_error(block: type[Block[Any]], data: st.DataObject, drive: Drive) -> None:
     run_with_any_json(block, data, drive)
@@ -105,7 +105,7 @@ def test_any_json_gives_json_or_a_block_error(block: type[Block[Any]], data: st.
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_much_json_gives_json_or_a_block_error(block: type[Block[Any]], data: st.DataObject, drive: Drive) -> None:
     run_with_any_json(block, data, drive)
