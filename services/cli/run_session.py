@@ -10,7 +10,7 @@ from rich.live import Live
 
 from activities.blocks.registry import BlockRegistry
 from perdure_client import PerdureClient
-from perdure_client.models import GraphExecution, GraphExecutionMeta
+from perdure_client.models import Graph, GraphExecution, GraphExecutionMeta
 from services.cli.exit_codes import FAILED, INTERRUPTED
 from services.cli.output import print_json
 from services.cli.run_view import RunProgress, print_result, titles_of
@@ -24,18 +24,19 @@ class RunSession:
     def __init__(self, client: PerdureClient, *, console: Console) -> None:
         self._client = client
         self.console = console
+        self._given: Mapping[str, Any] = {}
         self.execution: GraphExecutionMeta | None = None
 
     def start(self, graph: Mapping[str, Any], inputs: Mapping[str, Any]) -> GraphExecutionMeta:
-        uploaded = self._client.graphs.create(graph)
-        self.execution = self._client.execute(uploaded.id, inputs)
-        return self.execution
+        return self.start_saved(self._client.graphs.create(graph).id, inputs)
 
     def start_saved(self, graph_id: str, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        self._given = inputs
         self.execution = self._client.execute(graph_id, inputs)
         return self.execution
 
     def start_preset(self, preset_id: str, inputs: Mapping[str, Any]) -> GraphExecutionMeta:
+        self._given = inputs
         self.execution = self._client.presets.execute(preset_id, inputs)
         return self.execution
 
@@ -43,6 +44,7 @@ class RunSession:
         """Shows progress until the run has ended; gives its final state."""
         assert self.execution is not None, "start comes first"
         graph = self._client.graphs.get(self.execution.graph_id, version=self.execution.graph_version)
+        self._tell_unknown_inputs(graph)
         progress = RunProgress(titles_of(graph, BlockRegistry.discover()))
         with _Display(self.console, progress, graph.name) as display:
             for events in self._client.executions.iter_event_batches(self.execution.id):
@@ -52,6 +54,14 @@ class RunSession:
                         self.console.print("The run waits for people: see `perdure reviews list`.")
                 display.update()
         return self._client.executions.wait(self.execution.id)
+
+    def _tell_unknown_inputs(self, graph: Graph) -> None:
+        """They change nothing, which whoever has mistyped one would not notice."""
+        known = list(graph.input_schema.get("properties", {}))
+        unknown = [name for name in self._given if name not in known]
+        if unknown:
+            has = f"It has: {', '.join(known)}." if known else "It has none."
+            self.console.print(f"Passed over: the graph has no input named {', '.join(unknown)}. {has}", markup=False)
 
     def stop(self) -> GraphExecution:
         """Stops the run after Ctrl-C; gives the state it is left in."""

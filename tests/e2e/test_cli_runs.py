@@ -97,6 +97,15 @@ async def test_run_refuses_with_a_reason_and_1(
     assert expected in " ".join(ended.stderr.split())
 
 
+async def test_an_input_that_the_graph_does_not_have_is_named(running_stack: StackFolder, tmp_path: Path) -> None:
+    graph = doubling(tmp_path)
+    ended = await perdure(running_stack, "run", graph, "-i", "item=[1]", "-i", "items=[2]")
+    assert ended.returncode == 0, ended.stderr
+    assert "the graph has no input named item. It has: items." in " ".join(ended.stdout.split())
+    silent = await perdure(running_stack, "run", graph, "-i", "items=[2]", "--json")
+    assert "no input named" not in silent.stderr
+
+
 @contextmanager
 def running(stack: StackFolder, graph: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
     """`perdure run --json` of a graph, once its run runs; ended in any case."""
