@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, any_, delete, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,12 +47,14 @@ class SqlErasureStore:
 
     async def delete_left(self, erasure: Erasure, runs: Sequence[GraphExecId]) -> None:
         is_back = await self._is_back(erasure.user_id)
+        # One parameter, however many there are: a statement takes 32 767.
+        any_run = any_(literal(list(runs), ARRAY(String)))
         for table in erasable_tables():
             if "graph_exec_id" in table.c:
-                await self._session.execute(delete(table).where(table.c.graph_exec_id.in_(runs)))
+                await self._session.execute(delete(table).where(table.c.graph_exec_id == any_run))
             if has_user(table) and not is_back:
                 await self._session.execute(delete(table).where(table.c.user_id == erasure.user_id))
-        mine = (col(GraphExecutionRow.id).in_(runs), col(GraphExecutionRow.user_id) == erasure.user_id)
+        mine = (col(GraphExecutionRow.id) == any_run, col(GraphExecutionRow.user_id) == erasure.user_id)
         await self._session.execute(delete(GraphExecutionRow).where(*mine))
 
     async def finish(self, erasure: Erasure, *, now: datetime) -> None:

@@ -267,6 +267,19 @@ async def test_what_a_run_writes_after_the_erasure_is_deleted_too(gateway: Gatew
         assert user_id not in [entry.user_id for entry in await unit.erasures.list_unfinished()]
 
 
+async def test_a_user_of_very_many_runs_is_erased(gateway: Gateway, worker: None) -> None:
+    user_id = f"busy-{uuid4()}"
+    async with gateway.user(user_id) as client:
+        run_id = await execute(client, await save(client, echo_graph_body()), x=1)
+        await until_status(client, run_id, "COMPLETED")
+    erasure = Erasure(user_id=UserId(user_id), key_id=OwnerKeyId("any"), erased_at=datetime.now(UTC))
+    others = [GraphExecId(new_id()) for _ in range(40_000)]
+    async with gateway.container.units() as unit:
+        await unit.erasures.delete_left(erasure, [*others, GraphExecId(run_id)])
+    left = await rows_of(gateway, user_id, run_id)
+    assert (left["graph_executions.user_id"], left["node_executions.graph_exec_id"]) == (0, 0)
+
+
 async def test_cleaning_up_leaves_a_later_account_with_the_same_id_alone(gateway: Gateway, worker: None) -> None:
     user_id = f"elsewhere-{uuid4()}"
     async with gateway.user(user_id) as client:
