@@ -34,7 +34,7 @@ format: setup ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: lint types contracts unit ## Format, lint, types, import contracts, unit tests
+check: lint types contracts ## Format, lint, types, import contracts
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -46,7 +46,7 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports
 
-unit: setup
+unit: setup ## The quick part of the tests: without servers
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/architecture -q
 
 test: setup ## All tests but the long ones, on real servers
