@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from infra.embedded.ports import free_port, holder_of, is_free, is_listener
 from infra.embedded.process import ChildCommand, end_child, plain_environment, run_to_end, start_child
+from tests.polling import eventually_blocking
 
 PARENT = """
 import asyncio, sys
@@ -46,9 +46,7 @@ def test_a_child_does_not_outlive_a_killed_parent() -> None:
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
     # From here on it is the program itself, no longer the launcher.
-    deadline = time.monotonic() + 30
-    while "time.sleep(600)" not in child.cmdline()[-1] and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually_blocking(lambda: "time.sleep(600)" in child.cmdline()[-1], seconds=30, what="the program runs")
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()

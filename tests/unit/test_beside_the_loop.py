@@ -1,8 +1,5 @@
 """Work on large values leaves the event loop, on which the heartbeats of all other blocks depend, free."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -24,26 +21,9 @@ from models.ids import BlockId, GraphExecId, GraphId, NodeExecId, NodeId, UserId
 from models.value_store import ValueStore
 from models.wire import ExecuteBlockInput, RunIdentity
 from tests.fakes import MemoryBlobStore
+from tests.turns import others_get_turns
 
 NUMBERS = list(range(200_000))
-
-
-@asynccontextmanager
-async def others_get_turns() -> AsyncGenerator[None]:
-    turns = 0
-
-    async def take_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    others = asyncio.create_task(take_turns())
-    try:
-        yield
-    finally:
-        others.cancel()
-    assert turns > 20
 
 
 @pytest.mark.parametrize(
@@ -65,7 +45,7 @@ async def others_get_turns() -> AsyncGenerator[None]:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 async def test_of_blocks(block: BlockType, values: dict[str, Any]) -> None:
-    async with others_get_turns():
+    async with others_get_turns(more_than=20):
         await run_block(block, values, key_value_store=RememberedValues())
 
 
@@ -80,6 +60,6 @@ async def test_of_converting_inputs() -> None:
         firing=0,
         received={"input": await values.pack(NUMBERS, graph_exec_id=run.graph_exec_id)},
     )
-    async with others_get_turns():
+    async with others_get_turns(more_than=20):
         input = await BlockRun(CombineTextsBlock, task, values).prepare()
     assert input.model_dump()["input"] == list(map(str, NUMBERS))

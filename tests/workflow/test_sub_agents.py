@@ -41,6 +41,17 @@ def parent_of(engine: Engine, child: Graph, **inputs: Any) -> Graph:
     return make_graph(nodes, links, blocks=engine.blocks, name="Parent")
 
 
+def parent_of_each(engine: Engine, child: Graph, *, count: int) -> Graph:
+    """Runs the child with x = 0, 1, ... on output y."""
+    nodes = [
+        make_node("each", "spread", count=count),
+        make_agent_node("agent", child),
+        make_node("y", "agent_output_block", name="y"),
+    ]
+    links = [make_link("each.out", "agent.x"), make_link("agent.y", "y.value")]
+    return make_graph(nodes, links, blocks=engine.blocks)
+
+
 async def child_handle(engine: Engine, handle: Handle, node_id: str = "agent") -> Handle:
     [row] = await waiting(engine, handle, node_id)
     assert row.wait is not None
@@ -94,13 +105,7 @@ async def test_a_child_is_an_execution_of_its_own(engine: Engine) -> None:
 
 async def test_every_item_of_a_loop_runs_its_own_child(engine: Engine) -> None:
     child = await engine.save(adder(engine))
-    nodes = [
-        make_node("five", "spread", count=5),
-        make_agent_node("agent", child),
-        make_node("y", "agent_output_block", name="y"),
-    ]
-    links = [make_link("five.out", "agent.x"), make_link("agent.y", "y.value")]
-    outcome = await engine.execute(make_graph(nodes, links, blocks=engine.blocks))
+    outcome = await engine.execute(parent_of_each(engine, child, count=5))
     assert outcome.outputs == {"y": [1, 2, 3, 4, 5]}
 
 
@@ -237,13 +242,7 @@ async def test_children_that_are_to_start_go_with_a_run_that_begins_anew(
     monkeypatch.setattr(options, "FORCE_CONTINUE_AS_NEW_EVENTS", 30)
     engine = restless_engine
     child = await engine.save(adder(engine))
-    nodes = [
-        make_node("many", "spread", count=15),
-        make_agent_node("agent", child),
-        make_node("y", "agent_output_block", name="y"),
-    ]
-    links = [make_link("many.out", "agent.x"), make_link("agent.y", "y.value")]
-    handle = await engine.start(make_graph(nodes, links, blocks=engine.blocks))
+    handle = await engine.start(parent_of_each(engine, child, count=15))
     outcome = await engine.outcome(await asyncio.wait_for(handle.result(), 60))
     assert outcome.outputs == {"y": list(range(1, 16))}
     assert outcome.result.stats.node_exec_count == 1 + 15 * (1 + 4 + 1)

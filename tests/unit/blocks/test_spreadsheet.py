@@ -1,4 +1,3 @@
-import asyncio
 import base64
 import io
 import zipfile
@@ -13,6 +12,7 @@ from activities.blocks._workbook import MAX_UNPACKED_BYTES
 from activities.blocks.spreadsheet import ReadSpreadsheetBlock
 from models.errors import BlockError, ValueTooLargeError
 from models.media import MediaFile
+from tests.turns import others_get_turns
 from tests.unit.blocks.running import make_context, run_block
 
 TABLE = "a, b, c\n1,2,3\n4,5,6"
@@ -182,19 +182,9 @@ def with_rows(last: int) -> bytes:
 
 
 async def test_rows_that_are_left_out_hold_up_nobody() -> None:
-    turns = 0
-
-    async def take_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    others = asyncio.create_task(take_turns())
     values = {"file_input": data_uri(with_rows(100_000)), "skip_rows": 99_998}
-    assert await run_block(ReadSpreadsheetBlock, values) == [("rows", [{"1": "2"}])]
-    others.cancel()
-    assert turns > 100
+    async with others_get_turns(more_than=100):
+        assert await run_block(ReadSpreadsheetBlock, values) == [("rows", [{"1": "2"}])]
 
 
 async def test_a_small_file_cannot_claim_any_number_of_rows() -> None:
