@@ -81,20 +81,14 @@ class ControlledRun:
     @workflow.signal(description="Start and route nothing until `resume`; running blocks finish.")
     def pause(self, request: ControlRequest | None = None) -> None:
         self._history.signals += 1
-        if self._is_loading:
-            self._will_be_paused = True
-            self._after_loading.append(lambda: self._pause(request))
-        else:
-            self._pause(request)
+        self._will_be_paused = self._is_loading
+        self._when_loaded(lambda: self._pause(request))
 
     @workflow.signal(description="Go on after `pause`.")
     def resume(self, request: ControlRequest | None = None) -> None:
         self._history.signals += 1
-        if self._is_loading:
-            self._will_be_paused = False
-            self._after_loading.append(lambda: self._resume(request))
-        else:
-            self._resume(request)
+        self._will_be_paused = False
+        self._when_loaded(lambda: self._resume(request))
 
     @workflow.signal(description="Emissions of a block that still runs.")
     def stream_outputs(self, outputs: StreamedOutputs) -> None:
@@ -104,10 +98,7 @@ class ControlledRun:
     @workflow.signal(description="A run that a node of this one has started is over.")
     def child_finished(self, finished: ChildFinished) -> None:
         self._history.signals += 1
-        if self._is_loading:
-            self._after_loading.append(lambda: self._children.report(finished))
-        else:
-            self._children.report(finished)
+        self._when_loaded(lambda: self._children.report(finished))
 
     @workflow.update(description="Decide reviews.")
     def submit_review(self, decisions: ReviewDecisions) -> ControlAnswer:
@@ -245,6 +236,12 @@ class ControlledRun:
             self._is_woken = True
             self._note(ControlAction.RESUME, request)
             self._children.tell_all("resume", request or ControlRequest())
+
+    def _when_loaded(self, act: Callable[[], None]) -> None:
+        if self._is_loading:
+            self._after_loading.append(act)
+        else:
+            act()
 
     def _end_loading(self) -> None:
         """What came while the state was on its way takes effect now."""
