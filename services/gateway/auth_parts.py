@@ -37,6 +37,7 @@ class AuthParts:
     auth: AuthOptions
     authenticator: Authenticator
     tokens: TokenVerifier
+    lookup: SqlCredentialLookup
     sessions: RedisSessionStore
     passwords: Argon2Passwords
     attempts: RedisAttempts
@@ -65,10 +66,11 @@ async def open_auth(
     )
     tokens = TokenVerifier(options, published=published)
     sessions = RedisSessionStore(redis, options.sessions)
+    lookup = SqlCredentialLookup(database)
     mailer = open_mailer(settings.mail, settings.app.environment)
     authenticator = Authenticator(
         units=units,
-        lookup=SqlCredentialLookup(database),
+        lookup=lookup,
         tokens=tokens,
         sessions=sessions,
         events=AuthEvents(units, clock),
@@ -80,6 +82,7 @@ async def open_auth(
             auth=options,
             authenticator=authenticator,
             tokens=tokens,
+            lookup=lookup,
             sessions=sessions,
             passwords=Argon2Passwords(),
             attempts=RedisAttempts(redis),

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from activities.blocks.registry import BlockRegistry
-from models.identity import AttemptLimiter, Mailer, PasswordHasher
+from models.identity import AttemptLimiter, CredentialLookup, Mailer, PasswordHasher
 from models.ports import BlobStore, Clock, EventBus, FeatureFlags, GraphRunner, KeyedMutex, WaitRecorder
 from models.sessions import SessionStore
 from models.stores import UnitOfWorkFactory
@@ -51,6 +51,7 @@ class Container:
     auth: "AuthOptions"
     authenticator: "Authenticator"
     tokens: "TokenVerifier"
+    lookup: CredentialLookup
     sessions: SessionStore
     passwords: PasswordHasher
     attempts: AttemptLimiter

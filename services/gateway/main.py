@@ -111,6 +111,7 @@ async def open_container(settings: Settings, *, blocks: BlockRegistry | None = N
             units=units,
             auth=parts.auth,
             authenticator=parts.authenticator,
+            lookup=parts.lookup,
             tokens=parts.tokens,
             sessions=parts.sessions,
             passwords=parts.passwords,

@@ -54,6 +54,7 @@ class RunStarter:
 
     def __init__(self, container: Container) -> None:
         self._units = container.units
+        self._lookup = container.lookup
         self._blocks: BlockRegistry = container.blocks
         self._blobs = container.blobs
         self._values = ValueStore(container.blobs)
@@ -213,8 +214,7 @@ class RunStarter:
         Looks once the run is recorded: one of the two sees what the other has done.
         """
         try:
-            async with self._units() as unit:
-                known = await unit.users.find(user.id)
+            known = await self._lookup.find_user(user.id)
             if known is not None and not known.is_suspended:
                 return
             await self._runner.cancel(graph_exec_id, owner_key_id=user.key_id)
