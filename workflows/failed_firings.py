@@ -46,10 +46,6 @@ class FailedFirings:
         self._bytes -= size
         return firing
 
-    def clear(self) -> None:
-        self._firings.clear()
-        self._bytes = 0
-
     def iter_inputs(self) -> Iterator[Values]:
         for firing, _ in self._firings.values():
             yield firing.received
